@@ -1,0 +1,5 @@
+import { Module } from '@nestjs/common';
+import { PlatformModule } from '@darkspere/platform';
+
+@Module({ imports: [PlatformModule.forRoot({ name: 'analytics', poolSize: 2 })] })
+export class AnalyticsModule {}

@@ -1,0 +1,4 @@
+import { bootstrap } from '@darkspere/platform';
+import { AnalyticsModule } from './analytics.module.js';
+
+await bootstrap(AnalyticsModule, { name: 'analytics', port: 8003 });

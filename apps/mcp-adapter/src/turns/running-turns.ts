@@ -1,0 +1,55 @@
+import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { Interval } from '@nestjs/schedule';
+import { turnSuperseded } from '@darkspere/contracts';
+import { Broadcasts } from '@darkspere/transport';
+import type { ClaimedTurn } from './turn.js';
+import { LEASE_MS, TurnsRepository } from './turns.repository.js';
+
+/** The turns that this process runs: keeps their leases alive with one statement, and stops calls that became void. */
+@Injectable()
+export class RunningTurns implements OnModuleInit {
+  private readonly logger = new Logger(RunningTurns.name);
+  private readonly running = new Map<string, { turn: ClaimedTurn; controller: AbortController; done: Promise<void> }>();
+  private isBeating = false;
+
+  constructor(
+    private readonly turns: TurnsRepository,
+    private readonly broadcasts: Broadcasts,
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    await this.broadcasts.subscribe(turnSuperseded, ({ turnId }) => this.cancel(turnId));
+  }
+
+  /** Starts `run` and keeps the turn's lease until it ends. `run` must not reject. */
+  start(turn: ClaimedTurn, run: (signal: AbortSignal) => Promise<void>): void {
+    const controller = new AbortController();
+    const done = run(controller.signal).finally(() => this.running.delete(turn.turn_id));
+    this.running.set(turn.turn_id, { turn, controller, done });
+  }
+
+  cancel(turnId: string): void {
+    this.running.get(turnId)?.controller.abort(new Error('superseded'));
+  }
+
+  @Interval(LEASE_MS / 3)
+  async beat(): Promise<void> {
+    if (this.running.size === 0 || this.isBeating) return;
+    this.isBeating = true;
+    const held = [...this.running.values()];
+    try {
+      const good = new Set(await this.turns.extend(held.map(({ turn }) => turn)));
+      // Whoever lost its lease (moved session, too slow a heartbeat) works for nothing.
+      for (const { turn } of held) if (!good.has(turn.lease_token)) this.cancel(turn.turn_id);
+    } catch (error) {
+      this.logger.warn(`leases were not extended: ${(error as Error).message}`);
+    } finally {
+      this.isBeating = false;
+    }
+  }
+
+  /** Runs what was begun to its end; what is still running when the process is killed is claimed again by another. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await Promise.all([...this.running.values()].map(({ done }) => done));
+  }
+}

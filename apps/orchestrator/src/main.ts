@@ -1,0 +1,4 @@
+import { bootstrap } from '@darkspere/platform';
+import { OrchestratorModule } from './orchestrator.module.js';
+
+await bootstrap(OrchestratorModule, { name: 'orchestrator', port: 8080 });

@@ -1,0 +1,38 @@
+import { Injectable } from '@nestjs/common';
+import { answerDue } from '@darkspere/contracts';
+import { Alerts, type Alert } from '@darkspere/platform';
+import { Broadcasts } from '@darkspere/transport';
+import type { DeliveryStatus } from './delivery-status.js';
+import { DeliveryRepository } from './delivery.repository.js';
+
+@Injectable()
+export class DeliveryService {
+  constructor(
+    private readonly deliveries: DeliveryRepository,
+    private readonly broadcasts: Broadcasts,
+    private readonly alerts: Alerts,
+  ) {}
+
+  /** A callback about a message that is not ours is taken quietly: the carrier would only repeat it. */
+  async record(messageId: string | undefined, status: DeliveryStatus): Promise<void> {
+    if (!messageId) return;
+    await this.settle(messageId, (status.MessageSid ?? status.SmsSid)!, (status.MessageStatus ?? status.SmsStatus)!, status.ErrorCode || null);
+  }
+
+  /** Stores what the carrier says of a message, and wakes the senders if another answer waited for it. */
+  async settle(messageId: string, sid: string, status: string, errorCode: string | null): Promise<void> {
+    const receipt = await this.deliveries.recordReceipt(messageId, sid, status, errorCode);
+    this.alerts.announce(receipt.alert);
+    if (receipt.frees) await this.broadcasts.publish(answerDue, {});
+  }
+
+  /** The carrier said no for good. */
+  async refuse(messageId: string, errorCode: string): Promise<void> {
+    this.alerts.announce(await this.deliveries.recordRefusal(messageId, errorCode));
+    await this.broadcasts.publish(answerDue, {});
+  }
+
+  announce(alerts: Alert[]): void {
+    for (const alert of alerts) this.alerts.announce(alert);
+  }
+}

@@ -1,0 +1,70 @@
+import { Injectable } from '@nestjs/common';
+import { Batcher, Sql } from '@darkspere/database';
+import type { Alert } from '@darkspere/platform';
+
+/** See `messaging.accept_inbound`. */
+export interface AcceptText {
+  account_id: string;
+  account_sid: string;
+  message_sid: string;
+  from: string;
+  to: string;
+  channel: string;
+  body: string;
+  media: unknown;
+  segments: number;
+  encoding: string;
+  fields: Record<string, unknown>;
+  intent: string | null;
+  intent_source: string | null;
+  is_answered_by_carrier: boolean;
+  waiter: string;
+  offer_until: Date;
+  handle: string;
+  traceparent: string;
+  received_at: Date;
+}
+
+export type Accepted =
+  | { outcome: 'number_not_found' }
+  | { outcome: 'duplicate'; message_id: string }
+  | { outcome: 'accepted'; message_id: string; session_id: string | null; ring: boolean; is_decided: boolean };
+
+/** See `messaging.take_reply`. */
+export type Taken =
+  | { state: 'undecided' | 'blocked' }
+  | { state: 'empty'; alert?: Alert | null }
+  | { state: 'send'; answer_id: string; body: string };
+
+/** Twilio gives up after 15 s: a database that is back sooner loses nothing. Both calls may run twice. */
+const PATIENCE_MS = 8_000;
+/** Two commits under way keep both the disk and the gateway busy; what comes meanwhile shares the next one. */
+const LANES = 2;
+
+@Injectable()
+export class InboundRepository {
+  private readonly accepting = new Batcher<AcceptText, Accepted>(
+    (texts) => this.sql.values<Accepted>('messaging.accept_texts', [JSON.stringify(texts), new Date()], { patienceMs: PATIENCE_MS }),
+    LANES,
+  );
+  private readonly taking = new Batcher<{ messageId: string; givesUp: boolean }, Taken>(
+    (items) =>
+      this.sql.values<Taken>('messaging.take_replies', [items.map((item) => item.messageId), items.map((item) => item.givesUp), new Date()], { patienceMs: PATIENCE_MS }),
+    LANES,
+  );
+
+  constructor(private readonly sql: Sql) {}
+
+  accept(text: AcceptText): Promise<Accepted> {
+    return this.accepting.run(text);
+  }
+
+  /** @param givesUp nobody waits any longer: what is not decided now leaves by REST. */
+  takeReply(messageId: string, givesUp: boolean): Promise<Taken> {
+    return this.taking.run({ messageId, givesUp });
+  }
+
+  markWritten(answerIds: string[]): Promise<void> {
+    return this.sql.value('messaging.mark_written', [answerIds]);
+  }
+}

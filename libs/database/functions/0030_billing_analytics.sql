@@ -1,0 +1,16 @@
+-- Published: one billable unit. The same source and kind twice is one unit.
+create or replace function billing.append_usage(p_account uuid, p_source uuid, p_kind text, p_quantity bigint, p_at timestamptz) returns void
+language sql as $$
+  insert into billing.usage_ledger (source_id, kind, account_id, quantity, at)
+  values (p_source, p_kind, p_account, p_quantity, p_at) on conflict do nothing
+$$;
+
+-- Published: an alert; a second one on the same subject counts up until somebody resolves it.
+create or replace function analytics.raise_alert(p_account uuid, p_kind text, p_severity text, p_subject text, p_details jsonb, p_at timestamptz) returns jsonb
+language sql as $$
+  insert into analytics.system_alerts (account_id, kind, severity, subject, details, first_at, last_at)
+  values (p_account, p_kind, p_severity, p_subject, p_details, p_at, p_at)
+  on conflict (account_id, kind, subject) where resolved_at is null
+  do update set occurrences = system_alerts.occurrences + 1, last_at = excluded.last_at, details = excluded.details
+  returning jsonb_build_object('alertId', id, 'kind', kind, 'severity', severity)
+$$;

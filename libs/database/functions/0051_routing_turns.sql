@@ -1,0 +1,272 @@
+-- Takes the right to run the session's next turn, if there is one to run now. p_lease: how long without a heartbeat.
+-- Returns {outcome, …}: claimed (with everything a turn needs) | running | later (at) | nothing | no_agent | closed.
+create or replace function routing.claim_turn(p_session uuid, p_now timestamptz, p_lease interval) returns jsonb
+language plpgsql as $$
+declare
+  s routing.agent_sessions;
+  t routing.turns;
+  v_texts jsonb;
+  v_superseded uuid;
+  a registry.agent_routing;
+begin
+  select * into s from routing.agent_sessions where id = p_session for no key update;
+  if not found or s.ended_at is not null or s.last_seq = s.done_seq then
+    delete from routing.due_sessions where session_id = p_session;
+    return jsonb_build_object('outcome', 'nothing', 'session_id', p_session);
+  end if;
+
+  if s.turn_id is not null then
+    select * into t from routing.turns where id = s.turn_id;
+  end if;
+  a := registry.routing_of(s.agent_id);
+
+  if s.lease_until > p_now then
+    -- A fenced turn still runs out; nothing joins it. Otherwise `merge` replaces a young turn by one with all texts.
+    if t.epoch <> s.epoch or t.to_seq = s.last_seq or p_now >= t.started_at + interval '2 seconds'
+       or a.double_text is distinct from 'merge' then
+      return jsonb_build_object('outcome', 'running', 'session_id', s.id);
+    end if;
+    update routing.turns set status = 'superseded', ended_at = p_now where id = t.id;
+    v_superseded := t.id;
+  elsif s.run_after > p_now then
+    return jsonb_build_object('outcome', 'later', 'session_id', s.id, 'at', s.run_after);
+  end if;
+
+  -- A lease that ran out on a fenced turn: nobody will complete it.
+  if t.id is not null and v_superseded is null and t.epoch <> s.epoch then
+    update routing.turns set status = 'fenced', ended_at = p_now where id = t.id and status = 'running';
+    t := null;
+  end if;
+
+  if a.is_routable is not true then
+    s.agent_id := registry.pick_agent(s.account_id, s.bound_agent_id, s.agent_id);
+    a := registry.routing_of(s.agent_id);
+  end if;
+
+  if t.id is null or v_superseded is not null then
+    v_texts := messaging.leading_texts(s.waiting, case when a.double_text = 'enqueue' then 1 else 50 end);
+    t.started_at := coalesce(case when v_superseded is not null then t.started_at end, p_now);
+    t.id := uuidv7();
+    t.account_id := s.account_id;
+    t.session_id := s.id;
+    t.epoch := s.epoch;
+    t.from_seq := s.done_seq + 1;
+    t.to_seq := s.done_seq + jsonb_array_length(v_texts);
+    t.message_ids := s.waiting[1 : jsonb_array_length(v_texts)];
+    t.status := 'running';
+    t.attempts := 0;
+    t.deadline := (v_texts -> 0 ->> 'at')::timestamptz + interval '30 seconds';
+    t.agent_id := s.agent_id;
+    insert into routing.turns (id, account_id, session_id, agent_id, epoch, from_seq, to_seq, message_ids, status, attempts, started_at, deadline)
+    values (t.id, t.account_id, t.session_id, t.agent_id, t.epoch, t.from_seq, t.to_seq, t.message_ids, t.status, 0, t.started_at, t.deadline);
+  else
+    v_texts := messaging.leading_texts(t.message_ids, cardinality(t.message_ids));
+  end if;
+
+  update routing.agent_sessions set turn_id = t.id, agent_id = s.agent_id, quiet_until = null where id = s.id and
+    (turn_id is distinct from t.id or agent_id is distinct from s.agent_id or quiet_until is not null);
+
+  if p_now >= t.deadline or t.attempts >= 3 then
+    return routing.close_turn(s.id, t.id, case when p_now >= t.deadline then 'turn_deadline' else 'turn_attempts' end, p_now);
+  end if;
+  if s.agent_id is null then
+    update routing.agent_sessions set lease_token = null, lease_until = null, run_after = least(p_now + interval '1 second', t.deadline) where id = s.id;
+    return jsonb_build_object('outcome', 'no_agent', 'session_id', s.id, 'at', least(p_now + interval '1 second', t.deadline), 'alert',
+      analytics.raise_alert(s.account_id, 'no_agent', 'critical', s.account_id::text, '{}', p_now));
+  end if;
+
+  s.lease_token := gen_random_uuid();
+  update routing.agent_sessions set lease_token = s.lease_token, lease_until = p_now + p_lease where id = s.id;
+  update routing.turns set attempts = t.attempts + 1, agent_id = s.agent_id where id = t.id;
+  return jsonb_build_object(
+    'outcome', 'claimed', 'session_id', s.id, 'turn_id', t.id, 'lease_token', s.lease_token, 'agent_id', s.agent_id, 'account_id', s.account_id,
+    'attempt', t.attempts + 1, 'deadline', t.deadline, 'superseded', v_superseded, 'handle', s.handle, 'channel', s.channel,
+    'contact_id', s.contact_id, 'phone', case when a.has_phone_grant then messaging.phone_of(s.contact_id) end,
+    'state', s.state, 'texts', v_texts, 'history', messaging.history(s.contact_id, s.id, s.started_at, 20));
+end $$;
+
+-- Claims several at once: one round trip and one commit. Rows are locked in id order, so two batches cannot deadlock.
+-- The commit need not wait for the disk: a claim that a crash takes back is claimed again.
+create or replace function routing.claim_turns(p_sessions uuid[], p_now timestamptz, p_lease interval) returns setof jsonb
+language plpgsql as $$
+declare v_session uuid;
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  for v_session in select distinct x from unnest(p_sessions) x order by x loop
+    return next routing.claim_turn(v_session, p_now, p_lease);
+  end loop;
+end $$;
+
+-- Sessions that a sweeper should claim: a text waits, no live lease, not too early, and the doorbell had its chance.
+create or replace function routing.sweep(p_now timestamptz, p_limit integer, p_patience interval default interval '1 second') returns setof uuid
+language sql as $$
+  select s.id from routing.due_sessions d join routing.agent_sessions s on s.id = d.session_id
+  where d.since <= p_now - p_patience and (s.lease_until is null or s.lease_until <= p_now) and s.run_after <= p_now
+  order by d.since limit p_limit
+$$;
+
+-- Heartbeat of all turns that one adapter runs. Returns the tokens that are still good: the others' calls can stop.
+create or replace function routing.extend_leases(p_sessions uuid[], p_tokens uuid[], p_now timestamptz, p_lease interval) returns setof uuid
+language plpgsql as $$
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  return query
+    with mine as (
+      select s.id from routing.agent_sessions s join unnest(p_sessions, p_tokens) x(session_id, token) on s.id = x.session_id and s.lease_token = x.token
+      order by s.id for no key update of s
+    )
+    update routing.agent_sessions s set lease_until = p_now + p_lease from mine where s.id = mine.id returning s.lease_token;
+end $$;
+
+-- Frees the session after a turn's end. Texts that came meanwhile start a quiet window (coalesce, merge) or run at once.
+create or replace function routing.finish_turn(p_session uuid, p_turn routing.turns, p_state jsonb, p_is_reply boolean, p_now timestamptz) returns jsonb
+language plpgsql as $$
+declare
+  s routing.agent_sessions;
+  v_has_more boolean;
+  v_streak integer;
+  v_quiet_until timestamptz;
+  v_run_after timestamptz := '-infinity';
+begin
+  select * into s from routing.agent_sessions where id = p_session;
+  v_has_more := s.last_seq > p_turn.to_seq;
+  v_streak := case when not p_is_reply then s.reply_streak when s.last_reply_at >= p_now - interval '30 seconds' then s.reply_streak + 1 else 1 end;
+  if v_has_more and (registry.routing_of(s.agent_id)).double_text is distinct from 'enqueue' then
+    v_quiet_until := p_now + interval '2 seconds';
+    v_run_after := least(s.last_text_at + interval '400 milliseconds', v_quiet_until);
+  end if;
+  update routing.agent_sessions set
+    done_seq = p_turn.to_seq,
+    waiting = waiting[p_turn.to_seq - s.done_seq + 1 :],
+    state = coalesce(p_state, state),
+    turn_id = null, lease_token = null, lease_until = null,
+    run_after = v_run_after, quiet_until = v_quiet_until,
+    reply_streak = v_streak, last_reply_at = case when p_is_reply then p_now else last_reply_at end
+  where id = p_session;
+  if v_has_more then
+    update routing.due_sessions set since = p_now where session_id = p_session;
+  else
+    delete from routing.due_sessions where session_id = p_session;
+  end if;
+  return jsonb_build_object('more_at', case when v_has_more then greatest(v_run_after, p_now) end, 'reply_streak', v_streak);
+end $$;
+
+-- Stores the answer of a turn whose lease the caller still holds, and frees the session.
+-- p_answer: {parts: [{body, segments, encoding}], state?, hops: [...]}. Returns {outcome: answered|fenced|void, waiters, is_due, more_at}.
+create or replace function routing.complete_turn(p_session uuid, p_turn_id uuid, p_token uuid, p_answer jsonb, p_now timestamptz) returns jsonb
+language plpgsql as $$
+declare
+  s routing.agent_sessions;
+  t routing.turns;
+  v_stored jsonb;
+  v_finished jsonb;
+begin
+  select * into s from routing.agent_sessions where id = p_session and lease_token = p_token and turn_id = p_turn_id for no key update;
+  if not found then return jsonb_build_object('outcome', 'void', 'turn_id', p_turn_id, 'session_id', p_session); end if;
+  select * into t from routing.turns where id = p_turn_id;
+  if t.epoch <> s.epoch then
+    perform messaging.store_answer(s.account_id, s.id, s.contact_id, t.id, t.epoch, t.to_seq, t.message_ids, p_answer, null, p_now);
+    update routing.turns set status = 'fenced', ended_at = p_now, draft = null where id = t.id;
+    update routing.agent_sessions set turn_id = null, lease_token = null, lease_until = null where id = s.id;
+    return jsonb_build_object('outcome', 'fenced', 'turn_id', t.id, 'session_id', s.id, 'waiters', '[]'::jsonb, 'is_due', false,
+      'more_at', case when s.last_seq > s.done_seq then p_now end);
+  end if;
+  v_finished := routing.finish_turn(s.id, t, p_answer -> 'state', true, p_now);
+  v_stored := messaging.store_answer(s.account_id, s.id, s.contact_id, t.id, t.epoch, t.to_seq, t.message_ids, p_answer,
+    (v_finished ->> 'reply_streak')::integer, p_now);
+  update routing.turns set status = 'answered', ended_at = p_now, draft = null where id = t.id;
+  perform billing.append_usage(s.account_id, t.id, 'agent_turn', 1, p_now);
+  return v_stored || jsonb_build_object('outcome', 'answered', 'turn_id', t.id, 'session_id', s.id, 'more_at', v_finished -> 'more_at');
+end $$;
+
+-- Several at once. The commit need not wait for the disk: whatever acts on the answer (take_reply, the sender's claim)
+-- commits durably after it, and the log is flushed in order.
+create or replace function routing.complete_turns(p_items jsonb, p_now timestamptz) returns setof jsonb
+language plpgsql as $$
+declare v_item jsonb;
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  for v_item in select x from jsonb_array_elements(p_items) x order by (x ->> 'session_id')::uuid loop
+    return next routing.complete_turn((v_item ->> 'session_id')::uuid, (v_item ->> 'turn_id')::uuid, (v_item ->> 'lease_token')::uuid, v_item, p_now);
+  end loop;
+end $$;
+
+-- An attempt failed: frees the lease, and either sets the time of the next attempt or closes the turn with an apology.
+-- p_pause null: this failure is final (the agent answered nonsense), no other attempt.
+-- p_counts false: the agent was not asked (open breaker), so the attempt does not count.
+create or replace function routing.fail_attempt(p_session uuid, p_turn_id uuid, p_token uuid, p_failure jsonb, p_pause interval, p_counts boolean, p_now timestamptz) returns jsonb
+language plpgsql as $$
+declare
+  s routing.agent_sessions;
+  t routing.turns;
+begin
+  select * into s from routing.agent_sessions where id = p_session and lease_token = p_token and turn_id = p_turn_id for no key update;
+  if not found then return jsonb_build_object('outcome', 'void', 'turn_id', p_turn_id, 'session_id', p_session); end if;
+  update routing.turns set failure = p_failure, attempts = attempts - case when p_counts then 0 else 1 end where id = p_turn_id returning * into t;
+  if t.epoch <> s.epoch then
+    update routing.turns set status = 'fenced', ended_at = p_now where id = t.id;
+    update routing.agent_sessions set turn_id = null, lease_token = null, lease_until = null where id = s.id;
+    return jsonb_build_object('outcome', 'fenced', 'turn_id', t.id, 'session_id', s.id, 'more_at', case when s.last_seq > s.done_seq then p_now end);
+  end if;
+  if p_pause is null or t.attempts >= 3 or p_now >= t.deadline then
+    return routing.close_turn(s.id, t.id, coalesce(p_failure ->> 'code', 'turn_failed'), p_now);
+  end if;
+  update routing.agent_sessions set lease_token = null, lease_until = null, run_after = least(p_now + p_pause, t.deadline) where id = s.id;
+  return jsonb_build_object('outcome', 'retry', 'turn_id', t.id, 'session_id', s.id, 'more_at', least(p_now + p_pause, t.deadline));
+end $$;
+
+-- Closes a turn without an agent's answer: the account's apology goes out instead, an alert is raised, the session goes on.
+create or replace function routing.close_turn(p_session uuid, p_turn_id uuid, p_reason text, p_now timestamptz) returns jsonb
+language plpgsql as $$
+declare
+  s routing.agent_sessions;
+  t routing.turns;
+  v_finished jsonb;
+  v_stored jsonb;
+begin
+  select * into s from routing.agent_sessions where id = p_session;
+  update routing.turns set status = 'apologised', ended_at = p_now, draft = null,
+    failure = coalesce(failure, '{}') || jsonb_build_object('closed_by', p_reason) where id = p_turn_id returning * into t;
+  v_finished := routing.finish_turn(s.id, t, null, true, p_now);
+  v_stored := messaging.store_answer(s.account_id, s.id, s.contact_id, t.id, t.epoch, t.to_seq, t.message_ids, jsonb_build_object('parts', jsonb_build_array(jsonb_build_object(
+      'body', security.account_text(s.account_id, 'apology'), 'segments', 1, 'encoding', 'GSM-7')),
+      'hops', jsonb_build_array(jsonb_build_object('hop', 'apologised', 'at', p_now, 'by', 'mcp-adapter', 'reason', p_reason))),
+    (v_finished ->> 'reply_streak')::integer, p_now);
+  return v_stored || jsonb_build_object('outcome', 'closed', 'turn_id', t.id, 'session_id', s.id, 'reason', p_reason, 'more_at', v_finished -> 'more_at',
+    'alert', analytics.raise_alert(s.account_id, 'turn_apologised', 'warning', coalesce(t.agent_id::text, 'no agent'),
+      jsonb_build_object('turn_id', t.id, 'reason', p_reason, 'failure', t.failure), p_now));
+end $$;
+
+-- Published to built-in agents: what a running turn asks; null when it is no longer running.
+create or replace function routing.turn_context(p_turn_id uuid) returns jsonb
+language sql stable as $$
+  select jsonb_build_object('turn_id', t.id, 'session_id', s.id,
+    'message', messaging.joined_text(t.message_ids), 'message_ids', to_jsonb(t.message_ids),
+    'history', messaging.history(s.contact_id, s.id, s.started_at, 20),
+    'session_state', s.state, 'first_contact', t.from_seq = 1)
+  from routing.turns t join routing.agent_sessions s on s.id = t.session_id
+  where t.id = p_turn_id and t.status = 'running' and s.turn_id = t.id
+$$;
+
+-- Published to built-in agents: stores the answer of a running turn; the adapter completes the turn with it.
+create or replace function routing.store_draft(p_turn_id uuid, p_reply text, p_session_state jsonb, p_metadata jsonb) returns boolean
+language plpgsql as $$
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  update routing.turns set draft = jsonb_build_object('message', p_reply, 'session_state', p_session_state, 'metadata', p_metadata)
+  where id = p_turn_id and status = 'running';
+  return found;
+end $$;
+
+create or replace function routing.read_draft(p_turn_id uuid) returns jsonb
+language sql stable as $$ select draft from routing.turns where id = p_turn_id $$;
+
+-- The answer to a text that came by POST /mcp/chat, with what became of its turn; null while it is undecided.
+create or replace function routing.chat_result(p_message_id uuid) returns jsonb
+language sql stable as $$
+  select a.answer || jsonb_build_object('turn_status', t.status, 'state', s.state)
+  from (select messaging.chat_answer(p_message_id) as answer) a
+  left join routing.turns t on t.id = (a.answer ->> 'turn_id')::uuid
+  left join routing.agent_sessions s on s.id = t.session_id
+  where a.answer is not null
+$$;

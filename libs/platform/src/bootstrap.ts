@@ -1,0 +1,39 @@
+import type { Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { RedisStreamsServer } from '@darkspere/transport';
+import { PlatformEnv, readEnv } from './env.js';
+import { observeRequests } from './http.metrics.js';
+import { JsonLogger } from './logger.js';
+import { validationPipe } from './validation.js';
+
+/** Fastify's answer to a body that is larger: 413. */
+const BODY_LIMIT_BYTES = 1_048_576;
+
+/** The HTTP side of an app, as it also runs in tests. */
+export const createAdapter = (): FastifyAdapter => {
+  const adapter = new FastifyAdapter({ bodyLimit: BODY_LIMIT_BYTES, requestTimeout: 30_000, keepAliveTimeout: 65_000, routerOptions: { maxParamLength: 200 } });
+  observeRequests(adapter.getInstance());
+  return adapter;
+};
+
+/**
+ * Starts an app: HTTP on `PORT` (default `port`), its stream on Redis, graceful shutdown on SIGTERM and SIGINT.
+ * A fault at start is one clear message and exit code 1.
+ */
+export const bootstrap = async (module: Type, { name, port }: { name: string; port: number }): Promise<void> => {
+  try {
+    const env = readEnv(PlatformEnv);
+    const logger = new JsonLogger(name, env.LOG_LEVEL);
+    const app = await NestFactory.create<NestFastifyApplication>(module, createAdapter(), { logger, abortOnError: false });
+    app.useGlobalPipes(validationPipe());
+    app.enableShutdownHooks();
+    app.connectMicroservice({ strategy: new RedisStreamsServer({ service: name, redisUrl: env.REDIS_URL }) });
+    await app.startAllMicroservices();
+    await app.listen(env.PORT ?? port, env.HOST);
+    logger.log(`listening on ${env.HOST}:${env.PORT ?? port}`, 'Bootstrap');
+  } catch (error) {
+    process.stderr.write(`${name} could not start: ${(error as Error).message}\n`);
+    process.exit(1);
+  }
+};

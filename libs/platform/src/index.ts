@@ -1,0 +1,13 @@
+export { Alerts } from './alerts.js';
+export type { Alert } from './alerts.js';
+export { AccountId, ApiKeyGuard, Scoped } from './api-key.guard.js';
+export { bootstrap, createAdapter } from './bootstrap.js';
+export { Egress } from './egress/egress.js';
+export { PlatformEnv, readEnv } from './env.js';
+export { IdempotencyInterceptor } from './idempotency.interceptor.js';
+export { JsonLogger } from './logger.js';
+export { PlatformModule } from './platform.module.js';
+export { SecretBox } from './secret-box.js';
+export { LONGEST_BODY, countSegments, splitReply } from './segments.js';
+export type { Part } from './segments.js';
+export { validationPipe } from './validation.js';

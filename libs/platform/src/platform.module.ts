@@ -1,0 +1,40 @@
+import { Global, Module, type DynamicModule } from '@nestjs/common';
+import { APP_FILTER } from '@nestjs/core';
+import { ScheduleModule } from '@nestjs/schedule';
+import { TerminusModule } from '@nestjs/terminus';
+import { PrometheusModule } from '@willsoto/nestjs-prometheus';
+import { DatabaseModule, type DatabaseOptions } from '@darkspere/database';
+import { TransportModule } from '@darkspere/transport';
+import { Alerts } from './alerts.js';
+import { Egress } from './egress/egress.js';
+import { PlatformEnv, readEnv } from './env.js';
+import { HealthController } from './health.controller.js';
+import { ProblemFilter } from './problem.filter.js';
+import { SecretBox } from './secret-box.js';
+
+/** What every app has: database, transport, health, metrics, one error filter, the keys for secrets, the egress rules. */
+@Global()
+@Module({})
+export class PlatformModule {
+  static forRoot({ name, entities, poolSize }: { name: string } & Pick<DatabaseOptions, 'entities' | 'poolSize'>): DynamicModule {
+    const env = readEnv(PlatformEnv);
+    return {
+      module: PlatformModule,
+      imports: [
+        DatabaseModule.forRoot({ url: env.DATABASE_URL, applicationName: name, entities, poolSize }),
+        TransportModule.forRoot({ service: name, redisUrl: env.REDIS_URL }),
+        TerminusModule.forRoot({ logger: false }),
+        PrometheusModule.register({ path: '/metrics' }),
+        ScheduleModule.forRoot(),
+      ],
+      controllers: [HealthController],
+      providers: [
+        { provide: APP_FILTER, useClass: ProblemFilter },
+        { provide: SecretBox, useFactory: () => new SecretBox(env.ENCRYPTION_KEYS) },
+        { provide: Egress, useFactory: () => new Egress(env.AGENT_EGRESS_ALLOW) },
+        Alerts,
+      ],
+      exports: [SecretBox, Egress, Alerts, DatabaseModule, TransportModule],
+    };
+  }
+}

@@ -1,0 +1,4 @@
+export default async () => {
+  await globalThis.stopTestServers?.();
+  globalThis.stopTestServers = undefined;
+};

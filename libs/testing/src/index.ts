@@ -1,0 +1,10 @@
+export { freePort } from './free-port.js';
+export { POSTGRES_STOP, startPostgres } from './postgres.js';
+export type { PostgresOptions, RunningPostgres } from './postgres.js';
+export { pings, REDIS_STOP, startRedis } from './redis.js';
+export type { RedisOptions, RunningRedis } from './redis.js';
+export { diskFull, ServerError } from './server-error.js';
+export { exitOf, exitWithin, hasExited, stopProcess } from './server-process.js';
+export type { RunningServer, StopSignals } from './server-process.js';
+export { createTestDatabase } from './test-database.js';
+export type { TestDatabase } from './test-database.js';

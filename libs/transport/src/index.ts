@@ -1,0 +1,15 @@
+export { Broadcasts } from './broadcasts.js';
+export { DeadLetters } from './dead-letters.js';
+export type { DeadLetter } from './dead-letters.js';
+export { EventBus } from './event-bus.js';
+export type { EmitOptions } from './event-bus.js';
+export { Handles, On } from './handlers.decorator.js';
+export { RedisStreamsServer } from './redis-streams.server.js';
+export type { RedisStreamsOptions } from './redis-streams.server.js';
+export { RpcClient } from './rpc.client.js';
+export type { CallOptions } from './rpc.client.js';
+export { StreamContext } from './stream-context.js';
+export { TransportHealth } from './transport.health.js';
+export type { TransportStatus } from './transport.health.js';
+export { TransportModule } from './transport.module.js';
+export type { TransportOptions } from './transport.module.js';

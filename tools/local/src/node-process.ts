@@ -1,0 +1,38 @@
+import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { httpHealth, type HealthRoutes } from './health.js';
+import { APP_STOP } from './orphans.js';
+import type { ProcessSpec } from './supervised-process.js';
+
+export interface NodeProgram {
+  name: string;
+  port: number;
+  tier: number;
+  script: string;
+  logFile: string;
+  env: NodeJS.ProcessEnv;
+  /** Default: those of an app. */
+  routes?: HealthRoutes;
+}
+
+/** A Node program that answers for its health over HTTP, run directly: its pid is the one that serves. */
+export const nodeProcess = ({ name, port, tier, script, logFile, env, routes }: NodeProgram): ProcessSpec => ({
+  name,
+  port,
+  tier,
+  stopSignals: APP_STOP,
+  health: () => httpHealth(port, routes),
+  launch: async ({ onSpawn }) => {
+    const log = openSync(logFile, 'a', 0o600);
+    try {
+      // Half the default young generation: 27 MB less per process, and no slower at our allocation rates.
+      // Detached: Ctrl-C in a terminal must reach the supervisor alone, which stops the parts in order.
+      const child = spawn(process.execPath, ['--max-semi-space-size=8', script], { env, detached: true, stdio: ['ignore', log, log] });
+      child.on('error', () => undefined);
+      onSpawn(child);
+      return child;
+    } finally {
+      closeSync(log);
+    }
+  },
+});

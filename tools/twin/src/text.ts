@@ -1,0 +1,3 @@
+import { textCommand } from './text-command.js';
+
+process.exitCode = await textCommand(process.argv.slice(2), process);
