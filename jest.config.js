@@ -1,13 +1,24 @@
 import project from './jest.preset.js';
 
-const all = ['apps', 'libs', 'tools'];
-const globs = (suffix) => all.flatMap((root) => [`<rootDir>/${root}/*/src/**/*.${suffix}.ts`, `<rootDir>/${root}/*/test/**/*.${suffix}.ts`]);
+const roots = ['apps', 'libs', 'tools'].flatMap((root) => [`<rootDir>/${root}/*/src/**`, `<rootDir>/${root}/*/test/**`]);
+const files = (name) => roots.map((root) => `${root}/${name}`);
+
+/** A project with Postgres and Redis, which the setup file starts once for all projects that name it. */
+const served = (displayName, name, setup, testTimeout) => ({
+  ...project(displayName, files(name)),
+  globalSetup: `<rootDir>/${setup}-global-setup.mjs`,
+  globalTeardown: `<rootDir>/${setup}-global-teardown.mjs`,
+  testTimeout,
+});
 
 export default {
-  // unit: nothing outside the process. db and e2e: Postgres and Redis that globalSetup starts.
   projects: [
-    project('unit', [...globs('spec'), ...globs('db.spec').map((g) => `!${g}`), ...globs('e2e-spec').map((g) => `!${g}`)]),
-    { ...project('db', globs('db.spec')), globalSetup: '<rootDir>/libs/testing/jest-global-setup.mjs', globalTeardown: '<rootDir>/libs/testing/jest-global-teardown.mjs' },
-    { ...project('e2e', globs('e2e-spec')), globalSetup: '<rootDir>/libs/testing/jest-global-setup.mjs', globalTeardown: '<rootDir>/libs/testing/jest-global-teardown.mjs' },
+    // Nothing outside the process.
+    project('unit', files('!(*.db).spec.ts')),
+    // Postgres and Redis.
+    served('db', '*.db.spec.ts', 'libs/testing/jest', 30_000),
+    served('e2e', '*.e2e-spec.ts', 'libs/testing/jest', 30_000),
+    // A whole system, as npm start runs it.
+    served('journey', '*.journey-spec.ts', 'tools/local/journey', 120_000),
   ],
 };

@@ -10,33 +10,62 @@ create or replace function routing.receive_text(
 ) returns jsonb
 language plpgsql as $$
 declare
+  v_id uuid;
   s routing.agent_sessions;
-  v_ring boolean;
 begin
   for i in 1 .. 3 loop
-    select * into s from routing.agent_sessions
-    where number_id = p_number and contact_id = p_contact and channel = p_channel and ended_at is null
-    for no key update;
-    if found and s.last_text_at < p_now - interval '24 hours' and s.last_seq = s.done_seq and s.owner = 'agent' then
-      perform routing.end_session(s.id, p_now);
-      s := null;
+    select id into v_id from routing.agent_sessions
+    where contact_id = p_contact and number_id = p_number and channel = p_channel and ended_at is null;
+    if v_id is null then
+      insert into routing.agent_sessions (account_id, number_id, contact_id, channel, handle, agent_id, bound_agent_id, last_text_at, started_at)
+      values (p_account, p_number, p_contact, p_channel, p_handle, registry.pick_agent(p_account, p_bound_agent), p_bound_agent, p_now, p_now)
+      on conflict (contact_id, number_id, channel) where ended_at is null do nothing
+      returning id into v_id;
+      continue when v_id is null;
     end if;
-    exit when s.id is not null;
-    insert into routing.agent_sessions (account_id, number_id, contact_id, channel, handle, agent_id, bound_agent_id, last_text_at, started_at)
-    values (p_account, p_number, p_contact, p_channel, p_handle, registry.pick_agent(p_account, p_bound_agent), p_bound_agent, p_now, p_now)
-    on conflict (number_id, contact_id, channel) where ended_at is null do nothing
-    returning * into s;
-    exit when s.id is not null;
+    s := routing.add_text(v_id, p_message, p_now);
+    if s.id is not null then
+      return jsonb_build_object('session_id', s.id, 'seq', s.last_seq, 'epoch', s.epoch, 'held', false, 'ring', routing.wants_ring(s, p_now));
+    end if;
+    -- Not taken: a person owns it, or it is a day old, or it has just ended.
+    select * into s from routing.agent_sessions where id = v_id for no key update;
+    if s.ended_at is null and s.owner = 'person' then
+      update routing.agent_sessions set last_text_at = p_now where id = v_id;
+      return jsonb_build_object('session_id', v_id, 'epoch', s.epoch, 'ring', false, 'held', true);
+    end if;
+    if s.ended_at is null then perform routing.end_session(v_id, p_now); end if;
   end loop;
-  if s.id is null then raise exception 'no session could be opened for number %', p_number; end if;
+  raise exception 'no session could be opened for number %', p_number;
+end $$;
 
-  if s.owner = 'person' then
-    update routing.agent_sessions set last_text_at = p_now where id = s.id;
-    return jsonb_build_object('session_id', s.id, 'seq', null, 'epoch', s.epoch, 'ring', false, 'held', true);
+-- Appends a text to a mailbox; null when the session does not take it. The row is as it is after: in its quiet window
+-- (after a busy turn) each text moves the start, the window's end does not move.
+create or replace function routing.add_text(p_session uuid, p_message uuid, p_now timestamptz) returns routing.agent_sessions
+language plpgsql as $$
+declare s routing.agent_sessions;
+begin
+  update routing.agent_sessions set
+    last_seq = last_seq + 1,
+    waiting = waiting || p_message,
+    last_text_at = p_now,
+    run_after = case when turn_id is null and quiet_until > p_now then least(p_now + interval '400 milliseconds', quiet_until) else run_after end
+  where id = p_session and ended_at is null and owner = 'agent'
+    and (last_text_at >= p_now - interval '24 hours' or last_seq > done_seq)
+  returning * into s;
+  if not found then return null; end if;
+  if s.last_seq = s.done_seq + 1 then
+    insert into routing.due_sessions (session_id, since) values (p_session, p_now) on conflict (session_id) do update set since = p_now;
   end if;
+  return s;
+end $$;
 
-  v_ring := routing.add_text(s, p_message, p_now);
-  return jsonb_build_object('session_id', s.id, 'seq', s.last_seq + 1, 'epoch', s.epoch, 'ring', v_ring, 'held', false);
+-- After a text: should somebody look at once? Not while a turn runs (its end looks), unless texts merge into it; not in
+-- a quiet window or a pause before a retry (an alarm is set for them).
+create or replace function routing.wants_ring(s routing.agent_sessions, p_now timestamptz) returns boolean
+language plpgsql stable as $$
+begin
+  if s.lease_until > p_now then return (registry.routing_of(s.agent_id)).double_text = 'merge'; end if;
+  return s.run_after <= p_now;
 end $$;
 
 -- Published: locks the live sessions of these contacts in id order, so that a batch of texts cannot deadlock with another.
@@ -44,27 +73,6 @@ create or replace function routing.lock_sessions_of(p_contacts uuid[]) returns v
 language sql as $$
   select from routing.agent_sessions where contact_id = any (p_contacts) and ended_at is null order by id for no key update
 $$;
-
--- Appends a text to a locked session's mailbox; says whether to ring.
-create or replace function routing.add_text(s routing.agent_sessions, p_message uuid, p_now timestamptz) returns boolean
-language plpgsql as $$
-declare
-  v_is_running boolean := coalesce(s.lease_until > p_now, false);
-  v_is_quiet boolean := s.turn_id is null and coalesce(s.quiet_until > p_now, false);
-begin
-  update routing.agent_sessions set
-    last_seq = s.last_seq + 1,
-    waiting = s.waiting || p_message,
-    last_text_at = p_now,
-    -- Quiet window after a busy turn: each text moves the start, the window's end does not move.
-    run_after = case when v_is_quiet then least(p_now + interval '400 milliseconds', s.quiet_until) else s.run_after end
-  where id = s.id;
-  if s.last_seq = s.done_seq then
-    insert into routing.due_sessions (session_id, since) values (s.id, p_now) on conflict (session_id) do update set since = p_now;
-  end if;
-  if v_is_running then return (registry.routing_of(s.agent_id)).double_text = 'merge'; end if;
-  return not v_is_quiet and s.run_after <= p_now;
-end $$;
 
 -- Published: what was computed before this moment is never sent, and texts that wait are closed without a turn.
 -- Returns the closed messages. A running turn keeps its lease, so that the session stays one turn at a time; its answer
@@ -162,14 +170,13 @@ language plpgsql as $$
 declare
   s routing.agent_sessions;
   v_message uuid := uuidv7();
-  v_ring boolean;
 begin
   select * into s from routing.agent_sessions where handle = p_handle and account_id = p_account and ended_at is null for no key update;
   if not found then return null; end if;
-  if s.owner = 'person' then return jsonb_build_object('session_id', s.id, 'held', true); end if;
-  perform messaging.accept_chat(s.id, s.account_id, s.number_id, s.contact_id, s.last_seq + 1, v_message, p_body, p_traceparent, p_now);
-  v_ring := routing.add_text(s, v_message, p_now);
-  return jsonb_build_object('session_id', s.id, 'message_id', v_message, 'ring', v_ring, 'held', false);
+  s := routing.add_text(s.id, v_message, p_now);
+  if s.id is null then return jsonb_build_object('held', true); end if;
+  perform messaging.accept_chat(s.id, s.account_id, s.number_id, s.contact_id, s.last_seq, v_message, p_body, p_traceparent, p_now);
+  return jsonb_build_object('session_id', s.id, 'message_id', v_message, 'ring', routing.wants_ring(s, p_now), 'held', false);
 end $$;
 
 -- Published: the number has another agent now. Live sessions go to it at once; an unbound number keeps those it has.

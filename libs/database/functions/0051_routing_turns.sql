@@ -8,6 +8,8 @@ declare
   v_texts jsonb;
   v_superseded uuid;
   a registry.agent_routing;
+  v_is_new boolean;
+  v_verdict text;
 begin
   select * into s from routing.agent_sessions where id = p_session for no key update;
   if not found or s.ended_at is not null or s.last_seq = s.done_seq then
@@ -43,46 +45,51 @@ begin
     a := registry.routing_of(s.agent_id);
   end if;
 
-  if t.id is null or v_superseded is not null then
+  v_is_new := t.id is null or v_superseded is not null;
+  if v_is_new then
     v_texts := messaging.leading_texts(s.waiting, case when a.double_text = 'enqueue' then 1 else 50 end);
-    t.started_at := coalesce(case when v_superseded is not null then t.started_at end, p_now);
+    t.started_at := coalesce(t.started_at, p_now);
     t.id := uuidv7();
-    t.account_id := s.account_id;
-    t.session_id := s.id;
     t.epoch := s.epoch;
     t.from_seq := s.done_seq + 1;
     t.to_seq := s.done_seq + jsonb_array_length(v_texts);
     t.message_ids := s.waiting[1 : jsonb_array_length(v_texts)];
-    t.status := 'running';
     t.attempts := 0;
     t.deadline := (v_texts -> 0 ->> 'at')::timestamptz + interval '30 seconds';
-    t.agent_id := s.agent_id;
-    insert into routing.turns (id, account_id, session_id, agent_id, epoch, from_seq, to_seq, message_ids, status, attempts, started_at, deadline)
-    values (t.id, t.account_id, t.session_id, t.agent_id, t.epoch, t.from_seq, t.to_seq, t.message_ids, t.status, 0, t.started_at, t.deadline);
   else
     v_texts := messaging.leading_texts(t.message_ids, cardinality(t.message_ids));
   end if;
-
-  update routing.agent_sessions set turn_id = t.id, agent_id = s.agent_id, quiet_until = null where id = s.id and
-    (turn_id is distinct from t.id or agent_id is distinct from s.agent_id or quiet_until is not null);
-
-  if p_now >= t.deadline or t.attempts >= 3 then
-    return routing.close_turn(s.id, t.id, case when p_now >= t.deadline then 'turn_deadline' else 'turn_attempts' end, p_now);
+  v_verdict := case when p_now >= t.deadline then 'turn_deadline' when t.attempts >= 3 then 'turn_attempts' when s.agent_id is null then 'no_agent' end;
+  if v_verdict is null then
+    t.attempts := t.attempts + 1;
+    s.lease_token := gen_random_uuid();
+    s.lease_until := p_now + p_lease;
+    s.run_after := '-infinity';
+  else
+    s.lease_token := null;
+    s.lease_until := null;
+    s.run_after := least(p_now + interval '1 second', t.deadline);
   end if;
-  if s.agent_id is null then
-    update routing.agent_sessions set lease_token = null, lease_until = null, run_after = least(p_now + interval '1 second', t.deadline) where id = s.id;
-    return jsonb_build_object('outcome', 'no_agent', 'session_id', s.id, 'at', least(p_now + interval '1 second', t.deadline), 'alert',
+  if v_is_new then
+    insert into routing.turns (id, account_id, session_id, agent_id, epoch, from_seq, to_seq, message_ids, attempts, started_at, deadline)
+    values (t.id, s.account_id, s.id, s.agent_id, t.epoch, t.from_seq, t.to_seq, t.message_ids, t.attempts, t.started_at, t.deadline);
+  else
+    update routing.turns set attempts = t.attempts, agent_id = s.agent_id where id = t.id;
+  end if;
+  update routing.agent_sessions set turn_id = t.id, agent_id = s.agent_id, quiet_until = null,
+    lease_token = s.lease_token, lease_until = s.lease_until, run_after = s.run_after where id = s.id;
+  if v_verdict = 'no_agent' then
+    return jsonb_build_object('outcome', 'no_agent', 'session_id', s.id, 'at', s.run_after, 'alert',
       analytics.raise_alert(s.account_id, 'no_agent', 'critical', s.account_id::text, '{}', p_now));
+  elsif v_verdict is not null then
+    return routing.close_turn(s.id, t.id, v_verdict, p_now);
   end if;
 
-  s.lease_token := gen_random_uuid();
-  update routing.agent_sessions set lease_token = s.lease_token, lease_until = p_now + p_lease where id = s.id;
-  update routing.turns set attempts = t.attempts + 1, agent_id = s.agent_id where id = t.id;
   return jsonb_build_object(
     'outcome', 'claimed', 'session_id', s.id, 'turn_id', t.id, 'lease_token', s.lease_token, 'agent_id', s.agent_id, 'account_id', s.account_id,
-    'attempt', t.attempts + 1, 'deadline', t.deadline, 'superseded', v_superseded, 'handle', s.handle, 'channel', s.channel,
+    'attempt', t.attempts, 'is_first', t.from_seq = 1, 'deadline', t.deadline, 'superseded', v_superseded, 'handle', s.handle, 'channel', s.channel,
     'contact_id', s.contact_id, 'phone', case when a.has_phone_grant then messaging.phone_of(s.contact_id) end,
-    'state', s.state, 'texts', v_texts, 'history', messaging.history(s.contact_id, s.id, s.started_at, 20));
+    'state', s.state, 'texts', v_texts, 'history', messaging.history(s.contact_id, s.id, s.started_at));
 end $$;
 
 -- Claims several at once: one round trip and one commit. Rows are locked in id order, so two batches cannot deadlock.
@@ -118,38 +125,39 @@ begin
     update routing.agent_sessions s set lease_until = p_now + p_lease from mine where s.id = mine.id returning s.lease_token;
 end $$;
 
--- Frees the session after a turn's end. Texts that came meanwhile start a quiet window (coalesce, merge) or run at once.
-create or replace function routing.finish_turn(p_session uuid, p_turn routing.turns, p_state jsonb, p_is_reply boolean, p_now timestamptz) returns jsonb
+-- Frees a locked session after a turn's end. Texts that came meanwhile start a quiet window (coalesce, merge) or run at
+-- once (enqueue). Returns the session as it is then.
+create or replace function routing.finish_turn(s routing.agent_sessions, p_to_seq bigint, p_state jsonb, p_now timestamptz) returns routing.agent_sessions
 language plpgsql as $$
 declare
-  s routing.agent_sessions;
-  v_has_more boolean;
-  v_streak integer;
+  v_has_more boolean := s.last_seq > p_to_seq;
   v_quiet_until timestamptz;
   v_run_after timestamptz := '-infinity';
 begin
-  select * into s from routing.agent_sessions where id = p_session;
-  v_has_more := s.last_seq > p_turn.to_seq;
-  v_streak := case when not p_is_reply then s.reply_streak when s.last_reply_at >= p_now - interval '30 seconds' then s.reply_streak + 1 else 1 end;
   if v_has_more and (registry.routing_of(s.agent_id)).double_text is distinct from 'enqueue' then
     v_quiet_until := p_now + interval '2 seconds';
-    v_run_after := least(s.last_text_at + interval '400 milliseconds', v_quiet_until);
+    v_run_after := greatest(p_now, least(s.last_text_at + interval '400 milliseconds', v_quiet_until));
   end if;
   update routing.agent_sessions set
-    done_seq = p_turn.to_seq,
-    waiting = waiting[p_turn.to_seq - s.done_seq + 1 :],
+    done_seq = p_to_seq,
+    waiting = waiting[p_to_seq - s.done_seq + 1 :],
     state = coalesce(p_state, state),
     turn_id = null, lease_token = null, lease_until = null,
     run_after = v_run_after, quiet_until = v_quiet_until,
-    reply_streak = v_streak, last_reply_at = case when p_is_reply then p_now else last_reply_at end
-  where id = p_session;
+    reply_streak = case when last_reply_at >= p_now - interval '30 seconds' then reply_streak + 1 else 1 end,
+    last_reply_at = p_now
+  where id = s.id returning * into s;
   if v_has_more then
-    update routing.due_sessions set since = p_now where session_id = p_session;
+    update routing.due_sessions set since = p_now where session_id = s.id;
   else
-    delete from routing.due_sessions where session_id = p_session;
+    delete from routing.due_sessions where session_id = s.id;
   end if;
-  return jsonb_build_object('more_at', case when v_has_more then greatest(v_run_after, p_now) end, 'reply_streak', v_streak);
+  return s;
 end $$;
+
+-- When the session's next turn may start; null: nothing waits.
+create or replace function routing.more_at(s routing.agent_sessions, p_now timestamptz) returns timestamptz
+language sql immutable as $$ select case when s.last_seq > s.done_seq then greatest(s.run_after, p_now) end $$;
 
 -- Stores the answer of a turn whose lease the caller still holds, and frees the session.
 -- p_answer: {parts: [{body, segments, encoding}], state?, hops: [...]}. Returns {outcome: answered|fenced|void, waiters, is_due, more_at}.
@@ -158,25 +166,23 @@ language plpgsql as $$
 declare
   s routing.agent_sessions;
   t routing.turns;
+  v_is_fenced boolean;
   v_stored jsonb;
-  v_finished jsonb;
 begin
   select * into s from routing.agent_sessions where id = p_session and lease_token = p_token and turn_id = p_turn_id for no key update;
   if not found then return jsonb_build_object('outcome', 'void', 'turn_id', p_turn_id, 'session_id', p_session); end if;
-  select * into t from routing.turns where id = p_turn_id;
-  if t.epoch <> s.epoch then
-    perform messaging.store_answer(s.account_id, s.id, s.contact_id, t.id, t.epoch, t.to_seq, t.message_ids, p_answer, null, p_now);
-    update routing.turns set status = 'fenced', ended_at = p_now, draft = null where id = t.id;
+  update routing.turns set status = case when epoch = s.epoch then 'answered' else 'fenced' end, ended_at = p_now, draft = null
+  where id = p_turn_id returning * into t;
+  v_is_fenced := t.status = 'fenced';
+  if v_is_fenced then
     update routing.agent_sessions set turn_id = null, lease_token = null, lease_until = null where id = s.id;
-    return jsonb_build_object('outcome', 'fenced', 'turn_id', t.id, 'session_id', s.id, 'waiters', '[]'::jsonb, 'is_due', false,
-      'more_at', case when s.last_seq > s.done_seq then p_now end);
+  else
+    s := routing.finish_turn(s, t.to_seq, p_answer -> 'state', p_now);
+    perform billing.append_usage(s.account_id, t.id, 'agent_turn', 1, p_now);
   end if;
-  v_finished := routing.finish_turn(s.id, t, p_answer -> 'state', true, p_now);
   v_stored := messaging.store_answer(s.account_id, s.id, s.contact_id, t.id, t.epoch, t.to_seq, t.message_ids, p_answer,
-    (v_finished ->> 'reply_streak')::integer, p_now);
-  update routing.turns set status = 'answered', ended_at = p_now, draft = null where id = t.id;
-  perform billing.append_usage(s.account_id, t.id, 'agent_turn', 1, p_now);
-  return v_stored || jsonb_build_object('outcome', 'answered', 'turn_id', t.id, 'session_id', s.id, 'more_at', v_finished -> 'more_at');
+    case when not v_is_fenced then s.reply_streak end, p_now);
+  return v_stored || jsonb_build_object('outcome', t.status, 'turn_id', t.id, 'session_id', s.id, 'more_at', routing.more_at(s, p_now));
 end $$;
 
 -- Several at once. The commit need not wait for the disk: whatever acts on the answer (take_reply, the sender's claim)
@@ -221,20 +227,19 @@ language plpgsql as $$
 declare
   s routing.agent_sessions;
   t routing.turns;
-  v_finished jsonb;
-  v_stored jsonb;
+  v_apology jsonb;
 begin
-  select * into s from routing.agent_sessions where id = p_session;
   update routing.turns set status = 'apologised', ended_at = p_now, draft = null,
     failure = coalesce(failure, '{}') || jsonb_build_object('closed_by', p_reason) where id = p_turn_id returning * into t;
-  v_finished := routing.finish_turn(s.id, t, null, true, p_now);
-  v_stored := messaging.store_answer(s.account_id, s.id, s.contact_id, t.id, t.epoch, t.to_seq, t.message_ids, jsonb_build_object('parts', jsonb_build_array(jsonb_build_object(
-      'body', security.account_text(s.account_id, 'apology'), 'segments', 1, 'encoding', 'GSM-7')),
-      'hops', jsonb_build_array(jsonb_build_object('hop', 'apologised', 'at', p_now, 'by', 'mcp-adapter', 'reason', p_reason))),
-    (v_finished ->> 'reply_streak')::integer, p_now);
-  return v_stored || jsonb_build_object('outcome', 'closed', 'turn_id', t.id, 'session_id', s.id, 'reason', p_reason, 'more_at', v_finished -> 'more_at',
-    'alert', analytics.raise_alert(s.account_id, 'turn_apologised', 'warning', coalesce(t.agent_id::text, 'no agent'),
-      jsonb_build_object('turn_id', t.id, 'reason', p_reason, 'failure', t.failure), p_now));
+  select * into s from routing.agent_sessions where id = p_session;
+  s := routing.finish_turn(s, t.to_seq, null, p_now);
+  v_apology := jsonb_build_object(
+    'parts', jsonb_build_array(jsonb_build_object('body', security.account_text(s.account_id, 'apology'), 'segments', 1, 'encoding', 'GSM-7')),
+    'hops', jsonb_build_array(jsonb_build_object('hop', 'apologised', 'at', p_now, 'by', 'mcp-adapter', 'reason', p_reason)));
+  return messaging.store_answer(s.account_id, s.id, s.contact_id, t.id, t.epoch, t.to_seq, t.message_ids, v_apology, s.reply_streak, p_now)
+    || jsonb_build_object('outcome', 'closed', 'turn_id', t.id, 'session_id', s.id, 'reason', p_reason, 'more_at', routing.more_at(s, p_now),
+      'alert', analytics.raise_alert(s.account_id, 'turn_apologised', 'warning', coalesce(t.agent_id::text, 'no agent'),
+        jsonb_build_object('turn_id', t.id, 'reason', p_reason, 'failure', t.failure), p_now));
 end $$;
 
 -- Published to built-in agents: what a running turn asks; null when it is no longer running.
@@ -242,7 +247,7 @@ create or replace function routing.turn_context(p_turn_id uuid) returns jsonb
 language sql stable as $$
   select jsonb_build_object('turn_id', t.id, 'session_id', s.id,
     'message', messaging.joined_text(t.message_ids), 'message_ids', to_jsonb(t.message_ids),
-    'history', messaging.history(s.contact_id, s.id, s.started_at, 20),
+    'history', messaging.history(s.contact_id, s.id, s.started_at),
     'session_state', s.state, 'first_contact', t.from_seq = 1)
   from routing.turns t join routing.agent_sessions s on s.id = t.session_id
   where t.id = p_turn_id and t.status = 'running' and s.turn_id = t.id

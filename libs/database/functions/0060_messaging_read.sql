@@ -1,25 +1,32 @@
--- Published to routing: the first texts of a mailbox that belong in one turn, in order: [{id, body, at, traceparent}].
--- A text that came by POST /mcp/chat is a turn of its own, since its answer goes to another place.
+-- Published to routing: the first texts of a mailbox that belong in one turn, in order: [{id, body, media, at, traceparent}].
+-- A text that came by POST /mcp/chat is a turn of its own, since its answer goes to another place. A loop over the
+-- primary key: a join's cached plan may have been made when the table was empty.
 create or replace function messaging.leading_texts(p_ids uuid[], p_limit integer) returns jsonb
-language sql stable as $$
-  with texts as (
-    select u.n, m.id, m.body, m.media, m.created_at, m.channel, m.traceparent
-    from unnest(p_ids[1 : p_limit]) with ordinality u(id, n) join messaging.message_history m on m.id = u.id
-  ), cut as (
-    select coalesce(min(n) filter (where n > 1 and (channel = 'api' or (select channel = 'api' from texts where n = 1))), p_limit + 1) as n from texts
-  )
-  select jsonb_agg(jsonb_build_object('id', t.id, 'body', t.body, 'media', t.media, 'at', t.created_at, 'traceparent', t.traceparent) order by t.n)
-  from texts t, cut where t.n < cut.n
-$$;
+language plpgsql stable as $$
+declare
+  v_id uuid;
+  m record;
+  v_texts jsonb := '[]';
+  v_is_chat boolean;
+begin
+  foreach v_id in array p_ids[1 : p_limit] loop
+    select id, body, media, created_at as at, channel, traceparent into m from messaging.message_history where id = v_id;
+    exit when v_is_chat is not null and (v_is_chat or m.channel = 'api');
+    v_is_chat := m.channel = 'api';
+    v_texts := v_texts || jsonb_build_object('id', m.id, 'body', m.body, 'media', m.media, 'at', m.at, 'traceparent', m.traceparent);
+  end loop;
+  return v_texts;
+end $$;
 
 create or replace function messaging.joined_text(p_ids uuid[]) returns text
 language sql stable as $$
-  select string_agg(m.body, E'\n' order by u.n) from unnest(p_ids) with ordinality u(id, n) join messaging.message_history m on m.id = u.id
+  select string_agg(x ->> 'body', E'\n') from jsonb_array_elements(messaging.leading_texts(p_ids, cardinality(p_ids))) x
 $$;
 
 -- Published to routing: the last messages of a session, oldest first: [{role, content, timestamp}]. Texts that wait for
--- their answer are not history yet; answers that never left are not either.
-create or replace function messaging.history(p_contact uuid, p_session uuid, p_since timestamptz, p_limit integer) returns jsonb
+-- their answer are not history yet; answers that never left are not either. The limit is a literal: with a parameter the
+-- generic plan expects a tenth of the table and sorts.
+create or replace function messaging.history(p_contact uuid, p_session uuid, p_since timestamptz) returns jsonb
 language sql stable as $$
   select coalesce(jsonb_agg(jsonb_build_object('role', h.role, 'content', h.body, 'timestamp', h.created_at) order by h.id), '[]')
   from (
@@ -27,7 +34,7 @@ language sql stable as $$
     from messaging.message_history
     where contact_id = p_contact and id >= platform.uuid_at(p_since - interval '1 minute') and session_id = p_session
       and status not in ('waiting', 'closed', 'fenced', 'refused')
-    order by id desc limit p_limit
+    order by id desc limit 20
   ) h
 $$;
 

@@ -87,8 +87,9 @@ begin
   else
     v_mailbox := routing.receive_text(n.account_id, n.id, c.id, p_text ->> 'channel', n.agent_id, p_text ->> 'handle', v_id, p_now);
     if (v_mailbox ->> 'held')::boolean then v_status := 'held'; end if;
-    -- An opt-out may have committed while we waited for the session: its fence came first, so this text is not run.
-    if (select 'all' = any (suppressed) from messaging.contacts where id = c.id) then
+    -- An opt-out may have committed while we waited for the session: its fence came first (so the epoch is not 0), and
+    -- this text is not run.
+    if (v_mailbox ->> 'epoch')::integer > 0 and (select 'all' = any (suppressed) from messaging.contacts where id = c.id) then
       perform routing.fence_session((v_mailbox ->> 'session_id')::uuid, p_now);
       v_status := 'held';
     end if;
@@ -112,8 +113,8 @@ begin
     insert into messaging.message_history (id, account_id, contact_id, number_id, direction, channel, body, status, purpose, in_reply_to, part, parts, traceparent, created_at)
     values (v_answer, n.account_id, c.id, n.id, 'outbound', p_text ->> 'channel', security.account_text(n.account_id, v_confirmation),
       'pending', 'confirmation', v_id, 1, 1, p_text ->> 'traceparent', p_now);
-    insert into messaging.outbox (message_id, account_id, contact_id, purpose, due_at)
-    values (v_answer, n.account_id, c.id, 'confirmation', greatest(p_now, (p_text ->> 'offer_until')::timestamptz));
+    insert into messaging.outbox (message_id, account_id, contact_id, in_reply_to, purpose, due_at)
+    values (v_answer, n.account_id, c.id, v_id, 'confirmation', greatest(p_now, (p_text ->> 'offer_until')::timestamptz));
   end if;
 
   return jsonb_build_object('outcome', 'accepted', 'message_id', v_id, 'session_id', v_mailbox -> 'session_id',

@@ -41,8 +41,8 @@ begin
       case when p_streak is null then 'fenced' when m.channel = 'api' then 'returned' else 'pending' end, p_turn,
       '[]', m.traceparent, p_now, 'reply', v_owner, v_n, v_count);
     if p_streak is not null and m.channel <> 'api' then
-      insert into messaging.outbox (message_id, account_id, session_id, contact_id, purpose, epoch, order_seq, part, reply_streak, due_at)
-      values (v_id, p_account, p_session, p_contact, 'reply', p_epoch, p_order_seq, v_n, p_streak, v_due);
+      insert into messaging.outbox (message_id, account_id, session_id, contact_id, in_reply_to, purpose, epoch, order_seq, part, reply_streak, due_at)
+      values (v_id, p_account, p_session, p_contact, v_owner, 'reply', p_epoch, p_order_seq, v_n, p_streak, v_due);
     end if;
   end loop;
   return jsonb_build_object('waiters', v_waiters, 'is_due', p_streak is not null and m.channel <> 'api' and v_due <= p_now);
@@ -54,27 +54,23 @@ create or replace function messaging.decide_send(o messaging.outbox, p_body text
 language plpgsql as $$
 declare
   d messaging.send_decisions;
-  v_suppressed text[];
   v_rule text;
 begin
-  if o.epoch is not null and routing.hold_epoch(o.session_id) <> o.epoch then
+  if o.epoch is null then
+    -- A message without a session's lock takes the contact's.
+    perform from messaging.contacts where id = o.contact_id for share;
+  elsif routing.hold_epoch(o.session_id) <> o.epoch then
     v_rule := 'epoch';
-  else
-    -- A reply is guarded by its session's lock; a message without one locks the contact.
-    if o.epoch is not null then
-      select suppressed into v_suppressed from messaging.contacts where id = o.contact_id;
-    else
-      select suppressed into v_suppressed from messaging.contacts where id = o.contact_id for share;
-    end if;
-    -- Our confirmation of an opt-out or of help is the one purpose that suppression lets pass.
-    if o.purpose <> 'confirmation' and v_suppressed && array['all', o.purpose] then
-      v_rule := 'opted_out';
-    elsif o.reply_streak > 20 then
-      v_rule := 'loop_breaker';
-    else
-      select 'content:' || r.name into v_rule from messaging.content_rules r
-      where (r.account_id is null or r.account_id = o.account_id) and p_body ~* r.pattern limit 1;
-    end if;
+  end if;
+  if v_rule is null then
+    select case
+      -- Our confirmation of an opt-out or of help is the one purpose that suppression lets pass.
+      when o.purpose <> 'confirmation' and c.suppressed && array['all', o.purpose] then 'opted_out'
+      when o.reply_streak > 20 then 'loop_breaker'
+      else (select 'content:' || r.name from messaging.content_rules r
+            where (r.account_id is null or r.account_id = o.account_id) and p_body ~* r.pattern limit 1)
+      end
+    into v_rule from messaging.contacts c where c.id = o.contact_id;
   end if;
   insert into messaging.send_decisions (account_id, message_id, verdict, rule, decided_at)
   values (o.account_id, o.message_id, case when v_rule is null then 'allow' else 'refuse' end, coalesce(v_rule, 'none'), p_now)
@@ -128,17 +124,18 @@ declare
   o messaging.outbox;
   d messaging.send_decisions;
 begin
-  select * into i from messaging.message_history where id = p_message_id;
-  if i.status = 'waiting' then
-    if not p_give_up then return jsonb_build_object('state', 'undecided'); end if;
-    update messaging.message_history set offer_until = p_now where id = p_message_id and status = 'waiting';
-    if found then return jsonb_build_object('state', 'empty'); end if;
-    select * into i from messaging.message_history where id = p_message_id;
-  end if;
-  if i.answer_id is null then return jsonb_build_object('state', 'empty'); end if;
-
-  select * into o from messaging.outbox where message_id = i.answer_id for update;
+  select * into o from messaging.outbox where in_reply_to = p_message_id and part = 1 for update;
   if not found then
+    -- Not answered yet, or settled already.
+    select * into i from messaging.message_history where id = p_message_id;
+    if i.status = 'waiting' then
+      if not p_give_up then return jsonb_build_object('state', 'undecided'); end if;
+      update messaging.message_history set offer_until = p_now where id = p_message_id and status = 'waiting';
+      if found then return jsonb_build_object('state', 'empty'); end if;
+      -- Answered while we waited for the row: look again.
+      return messaging.take_reply(p_message_id, p_give_up, p_now);
+    end if;
+    if i.answer_id is null then return jsonb_build_object('state', 'empty'); end if;
     -- Settled. Only the TwiML that this SID got may be repeated, and only if it may still be sent.
     select * into m from messaging.message_history where id = i.answer_id;
     if m.handed_via is distinct from 'twiml' then return jsonb_build_object('state', 'empty'); end if;

@@ -56,13 +56,13 @@ create table messaging.send_decisions (
   id uuid primary key default uuidv7(),
   account_id uuid not null,
   message_id uuid not null,
-  verdict text not null check (verdict in ('allow', 'defer', 'refuse')),
+  -- allow | defer (until) | refuse
+  verdict text not null,
   rule text not null,
   detail text,
   defer_until timestamptz,
-  decided_at timestamptz not null,
-  check ((verdict = 'defer') = (defer_until is not null))
-) partition by range (id);
+  decided_at timestamptz not null
+);
 
 create table messaging.message_history (
   id uuid primary key,
@@ -70,9 +70,10 @@ create table messaging.message_history (
   session_id uuid,
   contact_id uuid not null,
   number_id uuid not null,
-  direction text not null check (direction in ('inbound', 'outbound')),
-  -- 'api': a text given by POST /mcp/chat, whose answer goes to its caller only.
-  channel text not null check (channel in ('sms', 'whatsapp', 'api')),
+  -- inbound | outbound
+  direction text not null,
+  -- sms | whatsapp | api. 'api': a text given by POST /mcp/chat, whose answer goes to its caller only.
+  channel text not null,
   body text not null,
   media jsonb,
   segments smallint not null default 1,
@@ -97,7 +98,8 @@ create table messaging.message_history (
   in_reply_to uuid,
   part smallint,
   parts smallint,
-  handed_via text check (handed_via in ('twiml', 'rest')),
+  -- twiml | rest
+  handed_via text,
   decision_id uuid references messaging.send_decisions,
   -- Nothing is with the carrier without a decision of the gate.
   constraint no_send_without_decision check (direction = 'inbound' or handed_via is null or decision_id is not null)
@@ -110,13 +112,16 @@ create table messaging.outbox (
   account_id uuid not null,
   session_id uuid,
   contact_id uuid not null,
+  -- The text whose webhook may take it.
+  in_reply_to uuid,
   purpose text not null,
   epoch integer,
   -- Answers leave a session in this order; null: no order to keep.
   order_seq bigint,
   part smallint not null default 1,
   reply_streak integer not null default 0,
-  state text not null default 'ready' check (state in ('ready', 'twiml', 'sending')),
+  -- ready | twiml | sending
+  state text not null default 'ready',
   due_at timestamptz not null,
   attempts smallint not null default 0,
   handed_at timestamptz,
@@ -124,7 +129,8 @@ create table messaging.outbox (
   is_written boolean not null default false,
   checked_at timestamptz
 ) with (fillfactor = 50);
-create index outbox_session on messaging.outbox (session_id, order_seq, part) where order_seq is not null;
+create index outbox_in_reply_to on messaging.outbox (in_reply_to);
+create index outbox_session on messaging.outbox (session_id, order_seq, part);
 
 -- Patterns (POSIX, case-insensitive) that no message may contain. account_id null: for everyone.
 create table messaging.content_rules (

@@ -1,9 +1,10 @@
 -- Every billable unit, once: the thing that was used is the key, so a repeat adds nothing.
 create table billing.usage_ledger (
   source_id uuid not null,
-  kind text not null check (kind in ('inbound_segment', 'outbound_segment', 'agent_turn')),
+  -- inbound_segment | outbound_segment | agent_turn
+  kind text not null,
   account_id uuid not null,
-  quantity bigint not null check (quantity >= 0),
+  quantity bigint not null,
   at timestamptz not null,
   primary key (source_id, kind)
 ) partition by range (source_id);

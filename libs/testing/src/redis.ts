@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { redisBinary } from './redis-binary.js';
 import { diskFull, ServerError } from './server-error.js';
-import { endLeftovers, exitWithin, hasExited, openLog, stopProcess, type RunningServer, type StopSignals } from './server-process.js';
+import { endLeftovers, exitOf, exitWithin, hasExited, openLog, stopProcess, type RunningServer, type StopSignals } from './server-process.js';
 
 export const REDIS_STOP: StopSignals = [
   ['SIGTERM', 5_000],
@@ -71,7 +71,8 @@ export const startRedis = async (options: RedisOptions): Promise<RunningRedis> =
 const answers = async (port: number, child: ChildProcess): Promise<boolean> => {
   for (const end = Date.now() + READY_TIMEOUT_MS; Date.now() < end; await exitWithin(child, 20)) {
     if (hasExited(child) || child.pid === undefined) return false;
-    if (await pings(port)) return true;
+    // Asked again at the end: whoever else has the port may have answered.
+    if ((await Promise.race([pings(port), exitOf(child).then(() => false)])) && !hasExited(child)) return true;
   }
   return false;
 };

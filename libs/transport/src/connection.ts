@@ -4,8 +4,9 @@ import { Redis, type RedisOptions } from 'ioredis';
 
 /** How long a command may take before its caller hears that Redis does not answer, in milliseconds. */
 export const COMMAND_TIMEOUT_MS = 900;
-const PING_EVERY_MS = 5_000;
-const PONG_WITHIN_MS = 4_000;
+const PING_EVERY_MS = 3_000;
+/** More than a read may block: the ping waits behind it. */
+const PONG_WITHIN_MS = 3_000;
 
 const logger = new Logger('Transport');
 
@@ -37,8 +38,7 @@ const connect = (url: string, name: string, options: RedisOptions): Redis => {
 const keepHonest = (redis: Redis): void => {
   const timer = setInterval(async () => {
     if (redis.status !== 'ready') return;
-    const pong = redis.ping().then(() => true).catch(() => false);
-    const isAlive = await Promise.race([pong, delay(PONG_WITHIN_MS, false, { ref: false })]);
+    const isAlive = await answersWithin(redis.ping(), PONG_WITHIN_MS);
     if (!isAlive && redis.status === 'ready') redis.disconnect(true);
   }, PING_EVERY_MS).unref();
   redis.once('end', () => clearInterval(timer));
@@ -63,6 +63,9 @@ export const patientConnection = (url: string, name: string): Redis =>
 
 /** Says goodbye to Redis; a connection that cannot is cut. */
 export const closeConnection = async (redis: Redis): Promise<void> => {
-  if (redis.status === 'ready') await Promise.race([redis.quit(), delay(COMMAND_TIMEOUT_MS, undefined, { ref: false })]).catch(() => undefined);
-  redis.disconnect();
+  const hasQuit = redis.status === 'ready' && (await answersWithin(redis.quit(), COMMAND_TIMEOUT_MS));
+  if (!hasQuit) redis.disconnect();
 };
+
+const answersWithin = (command: Promise<unknown>, ms: number): Promise<boolean> =>
+  Promise.race([command.then(() => true, () => false), delay(ms, false, { ref: false })]);

@@ -13,8 +13,8 @@ server.addHandler(
   },
   true,
 );
-server.listen(() => process.send({ said: 'listening' }));
 process.on('SIGTERM', async () => {
   await server.close();
   process.exit(0);
 });
+server.listen(() => process.send({ said: 'listening' }));

@@ -29,6 +29,7 @@ export const nodeProcess = ({ name, port, tier, script, logFile, env, routes }: 
       // Detached: Ctrl-C in a terminal must reach the supervisor alone, which stops the parts in order.
       const child = spawn(process.execPath, ['--max-semi-space-size=8', script], { env, detached: true, stdio: ['ignore', log, log] });
       child.on('error', () => undefined);
+      if (child.pid === undefined) throw new Error(`${process.execPath} could not be spawned`);
       onSpawn(child);
       return child;
     } finally {

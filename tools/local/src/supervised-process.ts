@@ -50,7 +50,9 @@ export class SupervisedProcess {
   #started: string | null = null;
   #restarts = 0;
   #failures = 0;
+  /** 0: not ready since it was last started. */
   #readySince = 0;
+  #downSince = 0;
   #isHurried = false;
   #keeping: Promise<void> = Promise.resolve();
   readonly #stopping = new AbortController();
@@ -70,15 +72,19 @@ export class SupervisedProcess {
   /** Resolves when it is ready for the first time, and keeps it running from then on. Rejects if it ends or takes too long. */
   async start(): Promise<void> {
     this.#set('starting');
-    const child = await this.#launch();
-    const end = Date.now() + this.timing.firstReadyMs;
-    while (!(await this.spec.health()).isReady) {
+    const launching = this.#launch();
+    this.#keeping = launching.then(() => undefined, () => undefined);
+    const child = await launching;
+    for (const end = Date.now() + this.timing.firstReadyMs; ; await exitWithin(child, this.timing.gatePollMs)) {
+      const health = await this.spec.health();
+      // Asked last: a stranger on our port may have answered for it.
       if (hasExited(child)) throw new ServerError(`${this.spec.name} ${endOf(child)} while it started.`);
       if (Date.now() > end) throw new ServerError(`${this.spec.name} was not ready within ${this.timing.firstReadyMs / 1000} s.`);
-      await exitWithin(child, this.timing.gatePollMs);
+      if (!health.isReady) continue;
+      this.#readySince = Date.now();
+      this.#set(health.isDegraded ? 'degraded' : 'healthy');
+      break;
     }
-    this.#readySince = Date.now();
-    this.#set('healthy');
     this.#keeping = this.#keep(child);
   }
 
@@ -111,13 +117,14 @@ export class SupervisedProcess {
   /** Resolves with the reason when it exits, or has been ended because it hangs. */
   async #watch(child: ChildProcess): Promise<string> {
     const begin = Date.now();
+    const downSince = this.#downSince;
     let wasLive = this.#readySince > 0;
     for (let strikes = 0; ; ) {
       const { isLive, isReady, isDegraded } = await this.spec.health();
       if (hasExited(child)) return endOf(child);
       if (isReady && this.#readySince === 0) {
         this.#readySince = Date.now();
-        this.say(`${this.spec.name} is back after ${((Date.now() - begin) / 1000).toFixed(1)} s (pid ${child.pid})`);
+        this.say(`${this.spec.name} is back after ${((Date.now() - downSince) / 1000).toFixed(1)} s (pid ${child.pid})`);
       }
       // A restarted process stays "restarting" until it can work: its neighbours may have to come back first.
       if (this.#readySince > 0) this.#set(isReady && !isDegraded ? 'healthy' : 'degraded');
@@ -134,6 +141,7 @@ export class SupervisedProcess {
   /** Null: it is being stopped. */
   async #startAgain(why: string): Promise<ChildProcess | null> {
     this.#readySince = 0;
+    this.#downSince = Date.now();
     for (let reason = why; !this.#stopping.signal.aborted; ) {
       this.#restarts += 1;
       const delayMs = Math.min(this.timing.backoffMs * 2 ** this.#failures, this.timing.backoffMaxMs);
@@ -161,7 +169,7 @@ export class SupervisedProcess {
       if (this.#child !== child) return;
       this.#child = null;
       this.#started = null;
-      if (this.#status !== 'starting') this.#status = 'restarting';
+      if (this.#status !== 'starting') this.#status = this.#stopping.signal.aborted ? 'stopped' : 'restarting';
       this.onChange();
     });
     this.onChange();
@@ -180,4 +188,4 @@ const HUNG_STOP: StopSignals = [
 ];
 
 const endOf = (child: ChildProcess): string =>
-  child.pid === undefined ? 'could not be spawned' : child.signalCode ? `was killed (${child.signalCode})` : `exited with code ${child.exitCode}`;
+  child.signalCode ? `was killed (${child.signalCode})` : `exited with code ${child.exitCode}`;

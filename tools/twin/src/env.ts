@@ -13,19 +13,18 @@ const json = z.string().transform((text, context) => {
 const httpUrl = z.url({ protocol: /^https?$/ });
 const wholeNumber = z.string().regex(/^\d+$/, 'is not a whole number').transform(Number);
 
-const Env = z
-  .object({
-    PORT: wholeNumber.pipe(z.int().max(65_535)).default(8090),
-    HOST: z.string().min(1).default('127.0.0.1'),
-    TWIN_ACCOUNT_SID: z.string().regex(/^AC\w+$/, 'does not start with AC'),
-    TWIN_AUTH_TOKEN: z.string().min(1),
-    TWIN_WEBHOOK_URL: httpUrl,
-    TWIN_SIGN_URL: httpUrl.optional(),
-    TWIN_WEBHOOK_TIMEOUT_MS: wholeNumber.pipe(z.int().min(1)).default(15_000),
-    TWIN_WEBHOOK_RETRIES: wholeNumber.default(3),
-    TWIN_WEBHOOK_RETRY_PAUSE_MS: wholeNumber.default(250),
-    TWIN_FAULTS: json.pipe(Faults).optional(),
-  });
+const Env = z.object({
+  PORT: wholeNumber.pipe(z.int().max(65_535)).default(8090),
+  HOST: z.string().min(1).default('127.0.0.1'),
+  TWIN_ACCOUNT_SID: z.string().regex(/^AC\w+$/, 'does not start with AC'),
+  TWIN_AUTH_TOKEN: z.string().min(1),
+  TWIN_WEBHOOK_URL: httpUrl,
+  TWIN_SIGN_URL: httpUrl.optional(),
+  TWIN_WEBHOOK_TIMEOUT_MS: wholeNumber.pipe(z.int().min(1)).default(15_000),
+  TWIN_WEBHOOK_RETRIES: wholeNumber.default(3),
+  TWIN_WEBHOOK_RETRY_PAUSE_MS: wholeNumber.default(250),
+  TWIN_FAULTS: json.pipe(Faults).optional(),
+});
 
 /** Reads the twin's variables; throws one error that names every fault. */
 export const readEnv = (variables: NodeJS.ProcessEnv): TwinOptions => {

@@ -1,7 +1,9 @@
 import { readEnv } from './env.js';
 import { createTwin } from './twin.js';
 
-const twin = await createTwin(readEnv(process.env)).catch((error: Error) => {
+const start = async () => createTwin(readEnv(process.env));
+
+const twin = await start().catch((error: Error) => {
   console.error(error.message);
   process.exit(1);
 });

@@ -27,7 +27,7 @@ import type { Faults } from './faults.js';
 import { Inbox } from './inbox.js';
 import type { InboxMessage } from './inbox.js';
 import { Pending } from './pending.js';
-import { createServer } from './server.js';
+import { createServer, gracefulClose } from './server.js';
 
 export interface TwinOptions {
   /** Default: any free port. */
@@ -102,6 +102,7 @@ export const createTwin = async (options: TwinOptions = {}): Promise<Twin> => {
   const agents = { calls: new CallLog(), control: new AgentControl(), conversations: new Conversations() };
 
   const app = createServer();
+  const closeServer = gracefulClose(app);
   await app.register(restRoutes({ ...carrier, deliveries }));
   await app.register(phonesRoutes({ ...carrier, texts }));
   await app.register(chatRoutes(agents));
@@ -130,7 +131,7 @@ export const createTwin = async (options: TwinOptions = {}): Promise<Twin> => {
     },
     settled: () => pending.settled(),
     close: async () => {
-      await Promise.all([app.close(), pending.close(CLOSE_LIMIT_MS)]);
+      await Promise.all([closeServer(CLOSE_LIMIT_MS), pending.close(CLOSE_LIMIT_MS)]);
       await sender.close();
     },
   };

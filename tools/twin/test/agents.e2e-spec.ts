@@ -31,7 +31,12 @@ describe('the sample agent of the chat dialect', () => {
   const said = async (query: string, message?: string, metadata?: object) => (await (await chat(query, message, metadata)).json()) as Envelope;
 
   it('echoes, and counts the turns of each session on its own', async () => {
-    expect(await said('', 'one')).toMatchObject({ type: 'chat.response', session_id: 's1', message: 'echo: one', context_update: { session_state: { turns: 1 } } });
+    expect(await said('', 'one')).toMatchObject({
+      type: 'chat.response',
+      session_id: 's1',
+      message: 'echo: one',
+      context_update: { session_state: { turns: 1 } },
+    });
     expect((await said('', 'two')).context_update.session_state.turns).toBe(2);
     const other = (await (await post('', { type: 'chat.request', session_id: 's2', message: 'x' })).json()) as Envelope;
     expect(other.context_update.session_state.turns).toBe(1);
@@ -66,7 +71,10 @@ describe('the sample agent of the chat dialect', () => {
 
   it('refuses request types that its URL leaves out, and those that do not exist', async () => {
     const query = '?types=chat.request,capability.query';
-    expect(((await (await post(query, { type: 'capability.query' })).json()) as Envelope).capabilities.request_types).toEqual(['chat.request', 'capability.query']);
+    expect(((await (await post(query, { type: 'capability.query' })).json()) as Envelope).capabilities.request_types).toEqual([
+      'chat.request',
+      'capability.query',
+    ]);
     expect((await post(query, { type: 'session.init', session_id: 's1' })).status).toBe(400);
     expect((await post('', { type: 'chat.delete' })).status).toBe(400);
     expect((await post('', { type: 'chat.request', session_id: 's1' })).status).toBe(400);
@@ -149,7 +157,15 @@ describe('the sample agent that speaks MCP', () => {
       context_update: { session_state: { turns: 1 } },
     });
     expect((await call(client, 'again')).structuredContent).toMatchObject({ context_update: { session_state: { turns: 2 } } });
-    expect(twin.calls()[0]).toMatchObject({ agent: 'mcp', type: 'tools/call', session_id: 's1', message: 'hi', turn_id: 't1', message_ids: ['m1'], outcome: 'finished' });
+    expect(twin.calls()[0]).toMatchObject({
+      agent: 'mcp',
+      type: 'tools/call',
+      session_id: 's1',
+      message: 'hi',
+      turn_id: 't1',
+      message_ids: ['m1'],
+      outcome: 'finished',
+    });
     await client.close();
   });
 
@@ -159,6 +175,9 @@ describe('the sample agent that speaks MCP', () => {
     const messages = [];
     for (const turn_id of ['t1', 't1', 't2']) messages.push((await call(client, 'x', { turn_id })).structuredContent);
     expect(messages).toMatchObject([{ message: '#1: x' }, { message: '#1: x' }, { message: '#2: x' }]);
+    const keyed = { name: 'chat', arguments: { session_id: 's1', message: 'x' }, _meta: { 'com.darkspere/idempotency-key': 'k1' } };
+    for (let i = 0; i < 2; i += 1) expect((await client.callTool(keyed)).structuredContent).toMatchObject({ message: '#3: x' });
+    expect(twin.calls().at(-1)).toMatchObject({ idempotency_key: 'k1' });
     await client.close();
   });
 

@@ -17,9 +17,7 @@ export type Answer = string | ((form: Form, reply: FastifyReply) => unknown);
 /** A stand-in for the app: takes webhooks and callbacks, checks them with twilio's library, answers what it is told. */
 export const appUnderTest = async (authToken: string, publicOrigin?: string) => {
   const app = fastify({ forceCloseConnections: true });
-  app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_, body, done) =>
-    done(null, { ...parse(body as string) }),
-  );
+  app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_, body, done) => done(null, { ...parse(body as string) }));
   const texts: Delivered[] = [];
   const callbacks: Delivered[] = [];
   let answer: Answer = '<Response/>';

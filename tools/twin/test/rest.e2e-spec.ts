@@ -59,19 +59,25 @@ describe('the carrier, to the twilio package', () => {
     expect(message).toMatchObject({ numSegments: '2', body: '😀'.repeat(36) });
   });
 
-  it.each([
-    [{ to: '5551234', from: number, body: 'x' }, 21211],
-    [{ to: '+0123', from: number, body: 'x' }, 21211],
-    [{ to: '+15005550001', from: number, body: 'x' }, 21211],
-    [{ to: '+15005550009', from: number, body: 'x' }, 21614],
-    [{ to: phone, from: 'not a number!', body: 'x' }, 21212],
-    [{ to: phone, body: 'x' }, 21603],
-    [{ to: phone, from: number }, 21602],
-    [{ to: phone, from: number, body: 'x'.repeat(1_601) }, 21617],
-    [{ to: phone, from: number, body: 'x', statusCallback: '/sms/status' }, 21609],
-  ].map(([message, code]) => [code, message] as const))('refuses with %i and delivers nothing', async (code, message) => {
+  it.each(
+    [
+      [{ to: '5551234', from: number, body: 'x' }, 21211],
+      [{ to: '+0123', from: number, body: 'x' }, 21211],
+      [{ to: '+15005550001', from: number, body: 'x' }, 21211],
+      [{ to: '+15005550009', from: number, body: 'x' }, 21614],
+      [{ to: phone, from: 'not a number!', body: 'x' }, 21212],
+      [{ to: phone, body: 'x' }, 21603],
+      [{ to: phone, from: number }, 21602],
+      [{ to: phone, from: number, body: 'x'.repeat(1_601) }, 21617],
+      [{ to: phone, from: number, body: 'x', statusCallback: '/sms/status' }, 21609],
+    ].map(([message, code]) => [code, message] as const),
+  )('refuses with %i and delivers nothing', async (code, message) => {
     const { seq = 0 } = (await twin.inbox(phone)).at(-1) ?? {};
-    await expect(client.messages.create(message as never)).rejects.toMatchObject({ status: 400, code, moreInfo: `https://www.twilio.com/docs/errors/${code}` });
+    await expect(client.messages.create(message as never)).rejects.toMatchObject({
+      status: 400,
+      code,
+      moreInfo: `https://www.twilio.com/docs/errors/${code}`,
+    });
     await twin.settled();
     expect(await twin.inbox(phone, { after: seq })).toEqual([]);
   });

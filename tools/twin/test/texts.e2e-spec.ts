@@ -124,7 +124,11 @@ describe('a text from a phone', () => {
     app.answers((_, reply) => reply.code(500).send('broken'));
     expect(await twin.text(phone, { to: number, body: 'x' })).toMatchObject({ http_status: 500, attempts: 4, error: 'HTTP 500' });
     await app.close();
-    expect(await twin.text(phone, { to: number, body: 'x' })).toMatchObject({ http_status: null, attempts: 4, error: expect.stringContaining('ECONNREFUSED') });
+    expect(await twin.text(phone, { to: number, body: 'x' })).toMatchObject({
+      http_status: null,
+      attempts: 4,
+      error: expect.stringContaining('ECONNREFUSED'),
+    });
   });
 
   it('is not tried again after a 4xx', async () => {
@@ -182,7 +186,9 @@ describe('a text from a phone', () => {
     app.answers('<Response><Message action="/sms/status">a</Message></Response>');
     const { message_sid: sid } = await twin.text(phone, { to: number, body: 'x' });
     await twin.settled();
-    const { events } = (await (await fetch(`${twin.url}/twin/log?after=0`)).json()) as { events: { seq: number; at: number; type: string; sid: string }[] };
+    const { events } = (await (await fetch(`${twin.url}/twin/log?after=0`)).json()) as {
+      events: { seq: number; at: number; type: string; sid: string }[];
+    };
     expect(events.map((event) => event.type)).toEqual([
       'text.sent',
       'webhook.answered',

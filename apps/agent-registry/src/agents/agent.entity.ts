@@ -69,5 +69,5 @@ export class AgentEntity {
   updatedAt!: Date;
 }
 
-/** `prior` has a column of its own. */
+/** What a probe said; what it left for the next connection is in `prior`. */
 export type StoredReport = Omit<ProbeReport, 'prior'>;

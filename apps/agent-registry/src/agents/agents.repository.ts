@@ -108,7 +108,8 @@ const sameStatus = (agent: AgentEntity, { status }: AgentFields): FindOptionsWhe
   status: status === undefined ? Not('retired') : agent.status,
 });
 
-const shown = ({ prior: _, ...report }: ProbeReport) => report;
+/** `prior` has a column of its own. */
+const shown = (report: ProbeReport) => ({ ...report, prior: undefined });
 
 const verdictOf = (report: ProbeReport): QueryDeepPartialEntity<AgentEntity> => ({
   // What health has said since stays.

@@ -61,7 +61,7 @@ export class AgentsService {
     const agent = await this.agents.get(accountId, id);
     const endpointUrl = patch.endpoint_url === undefined ? undefined : await this.permitted(patch.endpoint_url);
     const connection = connectionAfter(agent, patch, endpointUrl, () => this.agents.credentialOf(agent));
-    const fields = fieldsOf(agent, patch, connection !== null);
+    const fields = fieldsOf(agent, patch, connection);
     const isDone = connection === null ? await this.agents.change(agent, fields) : await this.reconnect(agent, connection, fields);
     if (!isDone) throw new DomainError('conflict', 'The agent was changed by somebody else meanwhile; read it and try again.');
     return this.get(accountId, id);
@@ -95,14 +95,16 @@ export class AgentsService {
 
 const PROBE_FAILED = 'endpoint_refused';
 
-const fieldsOf = (agent: AgentEntity, patch: PatchAgent, isReconnected: boolean): AgentFields => {
-  const current = isReconnected && agent.status === 'pending' ? 'active' : agent.status;
+const fieldsOf = (agent: AgentEntity, patch: PatchAgent, connection: Connection | null): AgentFields => {
+  const current = connection !== null && agent.status === 'pending' ? 'active' : agent.status;
+  // Real numbers were granted to whoever is at that endpoint: elsewhere an admin has to say so again.
+  const isElsewhere = connection !== null && connection.endpointUrl !== agent.endpointUrl;
   const fields: AgentFields = {
     agentName: patch.agent_name,
     maxConcurrentSessions: patch.max_concurrent_sessions,
     pool: patch.pool,
     doubleText: patch.double_text,
-    hasPhoneGrant: patch.phone_number_grant,
+    hasPhoneGrant: patch.phone_number_grant ?? (isElsewhere ? false : undefined),
     status: patch.status && statusAfter(current, patch.status),
   };
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));

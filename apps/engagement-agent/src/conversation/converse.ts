@@ -15,7 +15,6 @@ export interface ConverseInput {
   history: readonly { role: string; content: string }[];
   sessionState: unknown;
   knowledge: KnowledgeIndex;
-  isFirstContact?: boolean;
 }
 
 export interface Conversed {
@@ -41,13 +40,13 @@ export const converse = (input: ConverseInput, draft?: Draft<Captured>): Convers
   const before = readState(input.sessionState);
   const turn = takeTurn(input.message, before, input.knowledge, draft);
   const lastReply = input.history.findLast((entry) => entry.role !== 'user')?.content ?? '';
-  const mustIntroduce = !before.isIntroduced && (input.isFirstContact === true || lastReply === '');
-  const said = saidIn(before.lastReply, typeof lastReply === 'string' ? lastReply : '');
+  const mustIntroduce = !before.isIntroduced;
+  const said = saidIn(lastReply);
   const words = draft?.isAnswered ? draft.text : null;
   const answered = topicsOf(turn, knowledge);
 
   const body = partsOf({ turn, knowledge, said, mustIntroduce, words });
-  const field = NO_QUESTION.includes(turn.kind) ? null : fieldToAsk(turn.state, answered, wasPassedOver(turn));
+  const field = NO_QUESTION.includes(turn.kind) ? null : fieldToAsk(turn.state, answered, passedOver(turn));
   const end = endOf(field, turn, said, body.length);
   const max = turn.kind === 'more' ? LONG_REPLY : SHORT_REPLY;
   const { reply, kept } = compose([...body, ...end], max);
@@ -58,19 +57,18 @@ export const converse = (input: ConverseInput, draft?: Draft<Captured>): Convers
     ...(asked && { pending: asked, idle: 0, asked: { ...turn.state.asked, [asked]: (turn.state.asked[asked] ?? 0) + 1 } }),
     topics: answered.length > 0 ? answered.slice(0, 8).map((topic) => topic.id) : before.topics,
     isIntroduced: before.isIntroduced || kept.some((part) => part.kind === 'opening' && mustIntroduce),
-    lastReply: reply,
   };
   return {
     reply,
     sessionState: writeState(input.sessionState, state),
-    reasons: reasonsOf(turn, answered.map((topic) => topic.id), asked, mustIntroduce),
+    reasons: reasonsOf(turn, answered.map((topic) => topic.id), asked, state.isIntroduced && mustIntroduce),
     room: WORDED_BY_MODEL.includes(turn.kind) ? roomIn([...body, ...end], max, asked) : null,
   };
 };
 
-/** They had a question of their own instead of an answer to ours: ask nothing this time. */
-const wasPassedOver = ({ before, state, kind, learned }: Turn): boolean =>
-  before.pending !== null && before.idle === 0 && state.pending !== null && (kind !== 'chat' || learned.length === 0);
+/** The field that the last reply asked for, when this text tells something else. */
+const passedOver = ({ before, state, kind, learned }: Turn): { field: Field; forQuestion: boolean } | null =>
+  before.idle === 0 && state.pending !== null ? { field: state.pending, forQuestion: kind !== 'chat' || learned.length === 0 } : null;
 
 const endOf = (field: Field | null, turn: Turn, said: ReturnType<typeof saidIn>, bodyLength: number): Part[] => {
   if (field) return [{ kind: 'question', options: fresh(QUESTIONS[field], said).slice(0, 1) }];

@@ -23,7 +23,7 @@ const PHRASE = 2;
 const THRESHOLD = 2;
 /** In a text as short as "growth?" or "hours" a hint says as much as a word. */
 const TERSE_WORDS = 2;
-const PLAN_CONTEXT = /\b(?:plan|plans|tier|package|option|subscription|include|includes|included|come with|comes with|get with|feature|features|limit|limits|vs|versus|difference|compare|upgrade|version|(?:tell me|more|details|info|information|know|what) about)\b/;
+const PLAN_CONTEXT = /\b(?:plan|plans|tier|package|option|subscription|include|includes|included|how many|come with|comes with|get with|feature|features|limit|limits|vs|versus|difference|compare|upgrade|version|(?:tell me|more|details|info|information|know|what) about)\b/;
 
 export const indexOf = (knowledge: Knowledge): KnowledgeIndex => {
   const index: KnowledgeIndex = { knowledge, words: new Map(), phrases: new Map(), typos: new Typos(new Set()) };

@@ -46,7 +46,7 @@ export const partsOf = (stage: Stage): Part[] => {
     case 'person':
       return [...open, ...promise];
     case 'unknown':
-      return turn.newFollowUp ? [...open, say('note', NOTES.unknownAgain), ...promise] : [...open, say('answer', NOTES.unknown(scope))];
+      return turn.newFollowUp ? [...open, say('note', NOTES.unknownAgain), ...promise] : [...open, say('answer', turn.meaning.signals.has('not_helped') ? NOTES.notHelped : NOTES.unknown(scope))];
     case 'why':
       return [say('answer', NOTES.why)];
     case 'injection':
@@ -54,7 +54,7 @@ export const partsOf = (stage: Stage): Part[] => {
     case 'empty':
       return [...greet, say('answer', NOTES.invite(scope))];
     case 'refuses':
-      return [say('answer', NOTES.noQuestions), say('note', NOTES.openEnd)];
+      return [...greet, say('answer', NOTES.noQuestions), say('note', NOTES.openEnd)];
     case 'closing':
       return [...open, say('note', NOTES.anytime)];
     case 'unclear':
@@ -73,7 +73,7 @@ const acknowledgement = ({ learned, state, meaning, kind }: Turn, said: Said): P
     if (learned.includes('name') && state.profile.name && /^[\p{Script=Latin}' .-]+$/u.test(state.profile.name)) return ACKS.named(state.profile.name.split(' ')[0]!);
     if (learned.length > 0) return ACKS.noted;
     if (signals.has('thanks')) return ACKS.welcome;
-    if (kind === 'closing') return ACKS.bye;
+    if (kind === 'closing') return signals.has('no') ? ACKS.declined : ACKS.bye;
     if (meaning.declined) return ACKS.declined;
     if (signals.has('greeting') && kind === 'chat') return ACKS.greeting;
     if (kind !== 'chat') return [];
@@ -86,7 +86,7 @@ const acknowledgement = ({ learned, state, meaning, kind }: Turn, said: Said): P
 const answersOf = ({ turn, knowledge, said, words }: Stage): Part[] => {
   if (words !== null) return [{ kind: 'answer', options: [words] }];
   return topicsOf(turn, knowledge).map(({ say, brief, more }) => {
-    const short = [...fresh(say, said), ...fresh(brief ? [brief] : [], said)];
+    const short = fresh(brief ? [...say, brief] : say, said);
     if (turn.kind !== 'more') return { kind: 'answer', options: short };
     const unsaid = more ? fresh([more], said).filter((text) => text === more) : [];
     return { kind: 'answer', options: unsaid.length > 0 ? [more!, ...short] : fresh(more ? NOTES.noMore : [...say, ...NOTES.noMore], said) };

@@ -1,6 +1,9 @@
-const NAME = "(?:the |The )?[\\p{L}\\d][\\p{L}\\p{M}\\d'&.+-]*(?: (?:&|[\\p{L}\\d][\\p{L}\\p{M}\\d'&.+-]*)){0,5}";
+const LETTERS = "[\\p{L}\\p{M}\\d'&.+-]*";
+const MORE_WORDS = `(?: (?:&|[\\p{L}\\d]${LETTERS})){0,5}`;
+const NAME = `(?:[Tt]he )?[\\p{L}\\d]${LETTERS}${MORE_WORDS}`;
+const CAPITALISED = `(?:[Tt]he )?\\p{Lu}${LETTERS}${MORE_WORDS}`;
 const STATED = new RegExp(
-  "(?:\\b(?:my |our |the )?(?:company|business|firm|agency|shop|clinic|practice|store|startup|organi[sz]ation|employer)(?: name)?(?:'s| is| is called| is named| called| named| name is|:)|" +
+  "(?:\\b(?:my |our |the )?(?:company|business|firm|agency|shop|clinic|practice|store|startup|organi[sz]ation|employer)(?: name)?(?: is called| is named|'s called| called| named|'s| is|:)|" +
     "\\b(?:i|we) (?:currently )?work (?:at|for|with)|\\bworking (?:at|for)|\\bon behalf of|\\b(?:i'm|i am|im|we're|we are) with|\\b(?:i|we) (?:run|own|founded|started|lead)|" +
     "\\b(?:owner|founder|co-?founder|ceo|cto|coo|cfo|cmo|president|manager|head|director|partner|vp)(?: of (?:sales|marketing|operations|it|support|product))? (?:of|at|for)|" +
     "\\b(?:calling|texting|writing|messaging|reaching out) from|\\b(?:we're|we are) called)" +
@@ -8,7 +11,8 @@ const STATED = new RegExp(
   'iu',
 );
 const PLACED = new RegExp(`^(?:\\S+ ){0,4}?(?:,\\s*)?(?:from|at|with|of) (${NAME})`, 'iu');
-const WE_ARE = new RegExp(`\\b(?:[Ww]e're|[Ww]e are|[Tt]his is|[Hh]ere is) (\\p{Lu}${NAME.slice(NAME.indexOf(']') + 1)})`, 'u');
+const AT = new RegExp(`\\b(?:at|from|with) (${CAPITALISED})`, 'u');
+const WE_ARE = new RegExp(`\\b(?:[Ww]e're|[Ww]e are|[Tt]his is|[Hh]ere is) (${CAPITALISED})`, 'u');
 
 // Where a company's name ends in running text.
 const STOPS = /^(?:and|we|i|i'm|im|we're|who|but|in|on|at|about|based|looking|need|needs|want|wants|team|is|are|with|to|for|from|so|have|has|our|my|please|thanks|thx|that|which|where|because|or|as|here|there|how|what|do|does|can|could|around|over|roughly|approx|approximately|near|it|you|your|trying|interested|hoping|just|currently|btw|by|it's|of)$/i;
@@ -30,7 +34,8 @@ export const readCompany = (text: string, introducedName: string | null): string
     const first = introducedName.split(' ')[0]!;
     const at = text.toLowerCase().indexOf(first.toLowerCase());
     const placed = at < 0 ? null : PLACED.exec(text.slice(at + first.length).trimStart().replace(/^[,.]\s*/, ''))?.[1];
-    return placed ? trimmed(placed) : null;
+    const anywhere = placed ?? AT.exec(text)?.[1];
+    return anywhere ? trimmed(anywhere) : null;
   }
   const we = WE_ARE.exec(text)?.[1];
   return we && /^We|^we| we/i.test(text) ? trimmed(we) : null;
@@ -42,7 +47,7 @@ const PRIVATE = /\b(?:no company|no business|not a (?:company|business)|personal
 /** The answer to "which company are you with": a name, or that there is none. */
 export const readCompanyAnswer = (text: string): { company: string; isAlone: boolean } | null => {
   if (ALONE.test(text)) return { company: 'Self-employed', isAlone: true };
-  if (PRIVATE.test(text)) return { company: 'Private person', isAlone: true };
+  if (PRIVATE.test(text)) return { company: 'Private person', isAlone: false };
   const stated = readCompany(text, null);
   if (stated) return { company: stated, isAlone: false };
   const bare = text

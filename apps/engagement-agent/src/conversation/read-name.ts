@@ -13,7 +13,7 @@ const LOWER_PARTICLES = new Set(['de', 'da', 'di', 'del', 'della', 'der', 'den',
 const WORD = "[\\p{L}][\\p{L}\\p{M}'.-]*";
 const STATED = new RegExp(`\\b(?:my (?:first |full )?name(?:'s| is)?|(?:the )?name(?:'s| is)|call me|i go by|i'm called|i am called)[:,]?\\s+(${WORD}(?: ${WORD}){0,4})`, 'iu');
 const IMPLIED = new RegExp(`(?:^|[,;:.!-]\\s*|\\b(?:hi|hello|hey|yes|no|ok|and)\\b,?\\s+)(?:this is|i am|i'm|im|it's|its|it is)\\s+(${WORD}(?: ${WORD}){0,4})`, 'iu');
-const SIGNED = new RegExp(`(?:^|[,!.]\\s*|\\b(?:hi|hello|hey)\\b,?\\s+)(${WORD}(?: ${WORD})?) here\\b`, 'iu');
+const SIGNED = new RegExp(`(?:^|[,!.]\\s*|\\b(?:hi|hello|hey)\\b,?\\s+)(${WORD}(?: ${WORD}){0,3}) here\\b`, 'iu');
 const STOPS = /^(?:from|at|with|and|of|in|on|the|here|i|we|but|a|an|to|for|not|so|who|looking|calling|texting|by|my|our|is|are|am|please|thanks|or|im|speaking|again|btw)$/i;
 
 /** A name that a sentence introduces: "I'm Ana from Acme", "my name is ana silva", "Ana here". */

@@ -21,6 +21,7 @@ const DIGITS = '\\d{1,3}(?:,\\d{3})+|\\d+(?:\\.\\d+)?';
 const COUNT = `(?:(${DIGITS})\\s*(k)?|\\b(${SPELLED})\\b)`;
 const RANGE = `${COUNT}\\+?(?:\\s*(?:-|to|or)\\s*${COUNT})?\\+?`;
 const STAFF = '(?:people|persons?|employees?|staff|workers?|folks|team ?members?|members|colleagues|of us|headcount|ppl|emps|fte?s?|souls|strong)';
+const BARE = new RegExp(RANGE, 'i');
 const STATED = new RegExp(`${RANGE}\\s+(?:(?!texts|messages)[a-z-]+\\s+){0,1}?${STAFF}\\b`, 'i');
 const PERSON_TEAM = new RegExp(`${COUNT}[\\s-](?:person|people|man|employee) (?:team|company|business|shop|firm|startup|agency|clinic)`, 'i');
 const LED = new RegExp(`\\b(?:team|staff|company|firm|business|crew|group|headcount|size) (?:size )?(?:of|is|:)?\\s*(?:about |around |roughly |approximately |over |~)?${RANGE}(?!\\s*(?:texts|messages|years))\\b`, 'i');
@@ -38,12 +39,12 @@ const KIND_STATED = /\b(?:we're|we are|i'm|i am|we run|i run|i own|we have|i hav
 /** A company size that a sentence states: "200 people", "we're a small business", "team of twelve". */
 export const readSize = (text: string, isQuestion: boolean): CompanySize | null => {
   const kind = KIND_STATED.exec(text)?.[1];
-  if (isQuestion && !ABOUT_US.test(text)) return null;
   // "Can 200 people text at once?" counts texters, "we are 200 people, is that fine?" counts us.
-  const counted = isQuestion && !/\b(?:we're|we are|we have|i have|there are|team of|staff of|company of|our)\b/i.test(text) ? null : peopleIn(text);
+  const counted = isQuestion && !/^(?:and |what about |or )?(?:for|with) |\b(?:we're|we are|we have|i have|there are|team of|staff of|company of|our)\b/i.test(text) ? null : peopleIn(text);
   if (counted !== null) return sizeOf(counted);
   if (ALONE.test(text) && !isQuestion) return 'Startup';
   if (PAIR.test(text)) return 'Startup';
+  if (isQuestion && !ABOUT_US.test(text)) return null;
   return kind ? kindOf(kind) : null;
 };
 
@@ -52,8 +53,10 @@ export const readSizeAnswer = (text: string): CompanySize | null => {
   const stated = readSize(text, false);
   if (stated) return stated;
   if (/[$\u20ac\u00a3%]|\d{7,}|\d[ -]\d{3}[ -]\d|\b(?:texts?|messages?|sms|per month|a month)\b/i.test(text) || text.length > 80) return null;
-  const people = countOf(new RegExp(RANGE, 'i').exec(text));
-  return people !== null && people > 0 ? sizeOf(people) : kindOf(text);
+  const people = countOf(BARE.exec(text));
+  if (people !== null && people > 0) return sizeOf(people);
+  // "and enterprise?" asks for a plan.
+  return /^(?:and|or|what about|how about)\b/i.test(text) ? null : kindOf(text);
 };
 
 const kindOf = (text: string): CompanySize | null => KINDS.find(([pattern]) => pattern.test(text))?.[1] ?? null;

@@ -14,6 +14,7 @@ export interface Sentence {
 /** A text of 10 SMS parts is about 1,600 characters; what is beyond is not read. */
 const LONGEST_MESSAGE = 2_000;
 const MOST_SENTENCES = 16;
+const LONGEST_SENTENCE = 600;
 const MOST_WORDS = 80;
 
 const OPENERS = /^(?:(?:hi|hello|hey|yo|ok|okay|so|and|but|also|well|um|sorry|please|thanks|thank you|cool|great|good|morning|afternoon|evening|quick question|question|one more thing|then|now|there|again) )*/;
@@ -29,7 +30,7 @@ export const readSentences = (message: unknown): Sentence[] =>
     .replace(/[\u201c\u201d]/g, '"')
     .replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g, ' ')
     .split(/\n+|(?<=[.!?\u2026])\s+/)
-    .map((text) => text.replace(/\s+/g, ' ').trim())
+    .map((text) => text.replace(/\s+/g, ' ').trim().slice(0, LONGEST_SENTENCE))
     .filter((text) => text !== '')
     .slice(0, MOST_SENTENCES)
     .map(toSentence);

@@ -30,7 +30,6 @@ const EngagementState = z.object({
   topics: idList.catch([]),
   isIntroduced: z.boolean().catch(false),
   followUp: z.object({ wanted: z.literal(true), reason: z.enum(FOLLOW_UP_REASONS) }).nullable().catch(null),
-  lastReply: z.string().max(1_300).catch(''),
 });
 export type EngagementState = z.infer<typeof EngagementState>;
 export type Profile = EngagementState['profile'];

@@ -68,7 +68,7 @@ const kindOf = (meaning: Understanding, before: EngagementState, message: string
   if (meaning.unanswered > 0) return 'unknown';
   if (signals.has('refuses_questions')) return 'refuses';
   if (hasLearned || meaning.declined) return 'chat';
-  if (signals.has('thanks') || signals.has('bye')) return 'closing';
+  if (signals.has('thanks') || signals.has('bye') || (signals.has('no') && !before.pending)) return 'closing';
   return meaning.unclear > 0 && !signals.has('greeting') ? 'unclear' : 'chat';
 };
 

@@ -1,4 +1,5 @@
 const SHORTEST = 6;
+const LONGEST = 20;
 
 /** Words of at least six letters, found with one letter missing, added, changed or swapped ("entreprise", "pricng"). */
 export class Typos {
@@ -13,7 +14,7 @@ export class Typos {
 
   /** The known word that was meant, or the word itself. */
   correct(word: string): string {
-    if (word.length < SHORTEST - 1 || this.known.has(word) || COMMON.has(word)) return word;
+    if (word.length < SHORTEST - 1 || word.length > LONGEST || this.known.has(word) || COMMON.has(word)) return word;
     for (const key of deletions(word)) {
       const meant = this.byDeletion.get(key);
       if (meant && meant[0] === word[0] && Math.abs(meant.length - word.length) <= 1) return meant;

@@ -21,8 +21,10 @@ export interface Understanding {
 
 /** Signals after which a sentence is not searched for what it tells about the person. */
 const UNTRUSTED: readonly Signal[] = ['injection', 'secret', 'danger', 'complaint'];
+/** "no, thanks" turns a question down; "no, I don't want a demo" something else. */
+const SHORT_NO = 3;
 /** Signals that are not the answer to a question of ours. */
-const NO_ANSWER: readonly Signal[] = ['greeting', 'thanks', 'bye', 'yes', 'no', 'skip', 'refuses_questions', 'asks_why', 'more', 'wants_person', ...UNTRUSTED];
+const NO_ANSWER: readonly Signal[] = ['greeting', 'thanks', 'bye', 'yes', 'no', 'skip', 'refuses_questions', 'asks_why', 'more', 'not_helped', 'wants_person', ...UNTRUSTED];
 
 export const understand = (sentences: readonly Sentence[], state: EngagementState, index: KnowledgeIndex): Understanding => {
   const meaning: Understanding = { signals: new Set(), topics: [], captured: {}, declined: null, unanswered: 0, unclear: 0 };
@@ -30,17 +32,18 @@ export const understand = (sentences: readonly Sentence[], state: EngagementStat
   for (const sentence of sentences) {
     const signals = signalsIn(sentence);
     const has = (...any: readonly Signal[]): boolean => any.some((signal) => signals.has(signal));
-    if (pending && has('no', 'skip') && !sentence.isQuestion) meaning.declined = pending;
+    if (pending && !sentence.isQuestion && (has('skip') || (has('no') && sentence.words.length <= SHORT_NO))) meaning.declined = pending;
 
     const told = has(...UNTRUSTED) ? {} : readProfile(sentence);
-    const answer = pending && !sentence.isQuestion && !has(...NO_ANSWER) ? answerTo(pending, sentence, index) : {};
+    const answer = pending && !sentence.isQuestion && !has(...NO_ANSWER) ? answerTo(pending, sentence, index, told, state.profile.company) : {};
     const captured = { ...answer, ...told };
     Object.assign(meaning.captured, captured);
     if (pending && captured[pending] !== undefined) pending = null;
 
-    const topics = has('danger') ? [] : topicsOf(sentence, captured, answer, index, state.topics);
+    const topics = has('danger', 'greeting', 'no', 'not_helped') ? [] : topicsOf(sentence, captured, answer, index, state.topics);
     meaning.topics.push(...topics.filter((topic) => !meaning.topics.includes(topic)));
     signals.forEach((signal) => meaning.signals.add(signal));
+    if (has('not_helped')) meaning.unanswered += 1;
     if (topics.length > 0 || signals.size > 0 || Object.keys(captured).length > 0) continue;
     const isWordless = !/[\p{L}\p{N}]/u.test(sentence.text);
     // Emoji and punctuation alone are a nod, "???" is not.
@@ -52,7 +55,9 @@ export const understand = (sentences: readonly Sentence[], state: EngagementStat
 };
 
 /** What the person tells as an answer to our question, unless a short text is rather a question of theirs ("pricing"). */
-const answerTo = (pending: Field, sentence: Sentence, index: KnowledgeIndex): Profile => {
+const answerTo = (pending: Field, sentence: Sentence, index: KnowledgeIndex, told: Profile, company: string | undefined): Profile => {
+  // "My name is Ana" is no answer to "what for?".
+  if (pending === 'need' && (told.name ?? told.company ?? told.company_size) !== undefined) return {};
   const topics = topicsIn(sentence, index, []);
   if (topics.length > 0 && pending !== 'company_size') {
     const isBrief = sentence.words.length <= 3;
@@ -61,7 +66,9 @@ const answerTo = (pending: Field, sentence: Sentence, index: KnowledgeIndex): Pr
     const isTitled = pending === 'company' && sentence.words.length > 1 && /^(?:\p{Lu}\S*\s?)+$/u.test(sentence.text);
     if (!isName && !isNeed && !isTitled) return {};
   }
-  return readAnswer(pending, sentence);
+  const answer = readAnswer(pending, sentence);
+  const isOwnCompany = answer.name !== undefined && company !== undefined && company.toLowerCase().startsWith(answer.name.toLowerCase());
+  return isOwnCompany ? {} : answer;
 };
 
 // First names that are also words of some topic.

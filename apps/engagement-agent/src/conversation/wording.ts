@@ -15,7 +15,7 @@ export const ACKS = {
   welcome: ['You are welcome.', 'My pleasure.'],
   greeting: ['Hi again.', 'Hello.'],
   nod: ['Great.', 'Good.'],
-  bye: ['Goodbye.', 'Take care.'],
+  bye: ['Take care.', 'Goodbye.'],
 } as const;
 
 export const NOTES = {
@@ -31,6 +31,7 @@ export const NOTES = {
     `I do not have an answer to that yet. I know about ${scope}; other words may help.`,
     `That one I cannot answer. Try other words, or ask about ${scope}.`,
   ],
+  notHelped: ['Sorry about that. Please put it in other words, or ask for a person.', 'I am sorry that I missed your point. Try other words, or say person.'],
   unknownToo: ['To the rest of your question I have no answer.', 'Part of your question I cannot answer.'],
   unknownAgain: ['That is more than I know.', 'I have no good answer to that.'],
   complete: ['That is all I need.', 'Now I have everything.'],

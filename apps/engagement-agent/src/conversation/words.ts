@@ -1,5 +1,5 @@
 const SHORT: Readonly<Record<string, string>> = {
-  u: 'you', ur: 'your', r: 'are', y: 'why', wat: 'what', wut: 'what', wht: 'what', hw: 'how', abt: 'about', pls: 'please', plz: 'please',
+  u: 'you', ur: 'your', r: 'are', wat: 'what', wut: 'what', wht: 'what', hw: 'how', abt: 'about', pls: 'please', plz: 'please',
   thx: 'thanks', tnx: 'thanks', thnx: 'thanks', ty: 'thank you', txt: 'text', txts: 'texts', msg: 'message', msgs: 'messages', info: 'information',
   wanna: 'want to', gonna: 'going to', gotta: 'have to', gimme: 'give me', lemme: 'let me', dunno: 'do not know', ppl: 'people', cuz: 'because',
   im: 'i am', ive: 'i have', id: 'i would', youre: 'you are', whats: 'what is', hows: 'how is', wheres: 'where is', whos: 'who is', thats: 'that is', its: 'it is',

@@ -63,19 +63,30 @@ export const failureOfConnection = (error: unknown): AgentFailure => {
 
 const MAX_CAUSES = 8;
 
-function* causesOf(error: unknown): Generator<Error & { code?: unknown }> {
-  let cause = error;
-  for (let depth = 0; depth < MAX_CAUSES && cause instanceof Error; depth += 1) {
+/** What errors have of these: Node's a code, an AggregateError (all addresses failed) its errors, fetch's a cause. */
+interface Cause {
+  readonly name?: unknown;
+  readonly message?: unknown;
+  readonly code?: unknown;
+  readonly cause?: unknown;
+  readonly errors?: readonly unknown[];
+}
+
+function* causesOf(error: unknown): Generator<Cause> {
+  let next = error;
+  for (let depth = 0; depth < MAX_CAUSES && typeof next === 'object' && next !== null; depth += 1) {
+    const cause: Cause = next;
     yield cause;
-    cause = cause instanceof AggregateError ? cause.errors[0] : cause.cause;
+    next = cause.errors?.[0] ?? cause.cause;
   }
 }
 
-const failureOfCode = ({ code, message }: Error & { code?: unknown }): AgentFailure | null => {
-  if (typeof code !== 'string') return null;
-  if (code === 'endpoint_refused') return new AgentFailure('agent_refused', message);
-  const known = FAILURE_BY_CODE.find(([pattern]) => pattern.test(code));
-  return known ? new AgentFailure(known[1], `${known[2]} (${code}).`, known[3]) : null;
+const failureOfCode = ({ code, name, message }: Cause): AgentFailure | null => {
+  // undici's HTTPParserError has no code when the answer's first bytes are not HTTP.
+  const id = typeof code === 'string' ? code : String(name);
+  if (id === 'endpoint_refused') return new AgentFailure('agent_refused', String(message));
+  const known = FAILURE_BY_CODE.find(([pattern]) => pattern.test(id));
+  return known ? new AgentFailure(known[1], `${known[2]} (${id}).`, known[3]) : null;
 };
 
 /** Codes of Node (https://nodejs.org/api/errors.html), OpenSSL and undici. */
@@ -83,7 +94,7 @@ const FAILURE_BY_CODE: readonly [RegExp, AgentFailureCode, string, boolean?][] =
   [/^UND_ERR_RES_EXCEEDED_MAX_SIZE$|^UND_ERR_HEADERS_OVERFLOW$|^HPE_HEADER_OVERFLOW$/, 'agent_answer_too_large', "The agent's answer is too large"],
   [/^UND_ERR_(HEADERS|BODY)_TIMEOUT$/, 'agent_timeout', 'The agent did not answer in time'],
   [/^UND_ERR_INVALID_ARG$/, 'agent_error', 'The request cannot be sent: does the credential hold a character that no header may?', false],
-  [/^HPE_|^UND_ERR_RES_CONTENT_LENGTH_MISMATCH$/, 'agent_answer_invalid', "The agent's answer is not proper HTTP"],
+  [/^HPE_|^HTTPParserError$|^UND_ERR_RES_CONTENT_LENGTH_MISMATCH$/, 'agent_answer_invalid', "The agent's answer is not proper HTTP"],
   [/CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS_|ERR_SSL_|EPROTO/, 'agent_unreachable', 'A secure connection to the agent is not possible', false],
   [/^ENOTFOUND$|^EAI_/, 'agent_unreachable', "The agent's host name does not resolve"],
   [/^ECONNREFUSED$|^EHOSTUNREACH$|^ENETUNREACH$|^ETIMEDOUT$|^UND_ERR_CONNECT_TIMEOUT$/, 'agent_unreachable', "The agent's endpoint takes no connection"],

@@ -194,11 +194,11 @@ describe('ChatClient', () => {
     });
 
     it('with what is not HTTP', async () => {
-      const tcp = createTcpServer((socket) => socket.on('error', () => undefined).end('SSH-2.0-OpenSSH_9.2\r\n'));
+      const tcp = createTcpServer((socket) => socket.on('error', () => undefined).end('SSH-2.0-OpenSSH_9.2\r\n', () => socket.destroySoon()));
       await new Promise<void>((resolve) => tcp.listen(0, '127.0.0.1', resolve));
       const url = `http://127.0.0.1:${(tcp.address() as AddressInfo).port}/`;
       expect(await failureOf(chat.ask(agentAt(url), turn(), never))).toMatchObject({ code: 'agent_answer_invalid' });
-      await new Promise((resolve) => tcp.close(resolve));
+      tcp.close();
     });
 
     it('when nothing listens', async () => {

@@ -20,7 +20,7 @@ export class ChatProbe {
     private readonly http: AgentHttpClient,
   ) {}
 
-  async probe(agent: AgentEndpoint, test: TurnRequest, signal: AbortSignal): Promise<ProbeReport> {
+  async probe(agent: AgentEndpoint, signal: AbortSignal, test: TurnRequest): Promise<ProbeReport> {
     const [health, capabilities, ...before] = await Promise.all([
       this.health(agent, signal),
       this.query(agent, query('capability.query', test), signal),

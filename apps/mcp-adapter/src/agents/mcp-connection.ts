@@ -25,7 +25,7 @@ export interface McpConnection {
   readonly client: Client;
   /** What saves the next connection the negotiation; null when it is too large to keep. */
   readonly prior: PriorDiscovery | null;
-  /** Ends the agent's session, if it has one (2025 revisions), and drops what is in flight. */
+  /** Ends the agent's session, if it has one (2025 revisions), and drops what is in flight. Never rejects. */
   close(): Promise<void>;
 }
 
@@ -51,7 +51,7 @@ export const openMcp = async (http: AgentHttpClient, agent: AgentEndpoint, prior
     prior: priorOf(client),
     close: async () => {
       await transport.terminateSession().catch(() => undefined);
-      await client.close();
+      await client.close().catch(() => undefined);
     },
   };
 };

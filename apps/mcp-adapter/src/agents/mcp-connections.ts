@@ -8,10 +8,11 @@ import {
   type PriorDiscovery,
 } from '@modelcontextprotocol/client';
 import type { AgentEndpoint } from './agent.js';
-import { AgentFailure, failureOfAbort } from './agent-failure.js';
+import { AgentFailure } from './agent-failure.js';
 import { AgentHttpClient } from './agent-http.client.js';
 import { openMcp, readPrior, type McpConnection } from './mcp-connection.js';
 import { RecentMap } from './recent-map.js';
+import { unlessAborted } from './within-limit.js';
 
 const MAX_AGENTS = 500;
 
@@ -49,7 +50,10 @@ class Line {
 
   private closeIfIdle(): void {
     if (!this.isRetired || this.calls > 0) return;
-    void this.connection.then((connection) => connection.close()).catch(() => undefined);
+    void this.connection.then(
+      (connection) => connection.close(),
+      () => undefined,
+    );
   }
 }
 
@@ -124,11 +128,3 @@ const isBroken = (error: unknown): boolean =>
   isRefusedUnread(error) ||
   (error instanceof AgentFailure && error.code === 'agent_unreachable') ||
   (error instanceof SdkError && (error.code === SdkErrorCode.ConnectionClosed || error.code === SdkErrorCode.NotConnected));
-
-const unlessAborted = <T>(promise: Promise<T>, signal: AbortSignal): Promise<T> =>
-  new Promise((resolve, reject) => {
-    const onAbort = () => reject(failureOfAbort(signal));
-    if (signal.aborted) return onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });

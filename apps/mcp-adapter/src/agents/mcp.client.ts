@@ -1,5 +1,13 @@
 import { Injectable } from '@nestjs/common';
-import { ProtocolError, SdkError, SdkErrorCode, SdkHttpError, TRACEPARENT_META_KEY, type CallToolResult } from '@modelcontextprotocol/client';
+import {
+  InsufficientScopeError,
+  ProtocolError,
+  SdkError,
+  SdkErrorCode,
+  SdkHttpError,
+  TRACEPARENT_META_KEY,
+  type CallToolResult,
+} from '@modelcontextprotocol/client';
 import { ZodError } from 'zod';
 import type { AgentEndpoint, AgentTransport, TextReply, TurnRequest } from './agent.js';
 import { readChatAnswer } from './agent-answer.js';
@@ -11,6 +19,8 @@ import { McpConnections } from './mcp-connections.js';
 /** The tool that an agent of this dialect offers. */
 export const CHAT_TOOL = 'chat';
 const IDEMPOTENCY_META_KEY = 'com.darkspere/idempotency-key';
+/** MCP 2026-07-28: the server cannot answer a client that offers no elicitation, sampling or roots. */
+const MISSING_CLIENT_CAPABILITY = -32_021;
 
 /** MCP over HTTP with the official SDK, both the 2025-11-25 and the stateless 2026-07-28 revision. */
 @Injectable()
@@ -69,7 +79,9 @@ export const failureOfMcp = (error: unknown, signal: AbortSignal): AgentFailure 
   if (error instanceof AgentFailure) return error;
   if (signal.aborted) return failureOfAbort(signal);
   if (error instanceof SdkHttpError && error.status >= 300) return failureOfStatus(error.status);
+  if (error instanceof InsufficientScopeError) return failureOfStatus(403);
   if (error instanceof ProtocolError) {
+    if (error.code === MISSING_CLIENT_CAPABILITY) return needsInput();
     return new AgentFailure('agent_error', `The agent answered with JSON-RPC error ${numberOf(error.code)}.`);
   }
   if (error instanceof SyntaxError || error instanceof ZodError) return notMcp();
@@ -82,7 +94,7 @@ const failureOfSdk = (error: SdkError): AgentFailure => {
     case SdkErrorCode.RequestTimeout:
       return new AgentFailure('agent_timeout', 'The agent did not answer in time.');
     case SdkErrorCode.UnsupportedResultType:
-      return new AgentFailure('agent_needs_input', 'The agent asks for input instead of answering; a text is all a contact can send.');
+      return needsInput();
     case SdkErrorCode.InvalidResult:
     case SdkErrorCode.ClientHttpUnexpectedContent:
       return notMcp();
@@ -90,6 +102,9 @@ const failureOfSdk = (error: SdkError): AgentFailure => {
       return error.cause === undefined ? new AgentFailure('agent_error', `The MCP exchange failed (${error.code}).`) : failureOfConnection(error);
   }
 };
+
+const needsInput = () =>
+  new AgentFailure('agent_needs_input', 'The agent asks for input (elicitation, sampling or roots) instead of answering.');
 
 const notMcp = () => new AgentFailure('agent_answer_invalid', "The agent's answer is not an MCP result.");
 

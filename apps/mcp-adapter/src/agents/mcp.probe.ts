@@ -6,7 +6,7 @@ import { AgentHttpClient } from './agent-http.client.js';
 import { CHAT_TOOL, failureOfMcp } from './mcp.client.js';
 import { openMcp, type McpConnection } from './mcp-connection.js';
 import { failedCheck, failedReport, passedCheck, type ProbeCheck } from './probe-report.js';
-import { withinLimit } from './within-limit.js';
+import { unlessAborted, withinLimit } from './within-limit.js';
 
 const CONNECT_LIMIT_MS = 5_000;
 const LIST_LIMIT_MS = 3_000;
@@ -39,11 +39,15 @@ export class McpProbe {
   /** Negotiates anew, never from a prior verdict: the agent may have been upgraded since. */
   private async connect(agent: AgentEndpoint, signal: AbortSignal): Promise<McpConnection> {
     const opening = openMcp(this.http, agent, null);
-    const aborted = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
-    return Promise.race([opening, aborted]).catch((error: unknown) => {
-      void opening.then((late) => late.close()).catch(() => undefined);
+    try {
+      return await unlessAborted(opening, signal);
+    } catch (error) {
+      void opening.then(
+        (late) => late.close(),
+        () => undefined,
+      );
       throw error;
-    });
+    }
   }
 
   private async examine({ client, prior }: McpConnection, signal: AbortSignal): Promise<ProbeReport> {

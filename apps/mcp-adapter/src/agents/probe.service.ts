@@ -33,7 +33,7 @@ export class ProbeService {
     let report = failedReport([]);
     for (const dialect of dialects) {
       const next =
-        dialect === 'mcp' ? await this.mcp.probe(agent, signal) : await this.chat.probe(agent, testTurn(randomUUID(), new Date()), signal);
+        dialect === 'mcp' ? await this.mcp.probe(agent, signal) : await this.chat.probe(agent, signal, testTurn(randomUUID(), new Date()));
       // A dialect that answered is the agent's, passed or not; of those that did not, every check helps to see why.
       if (next.dialect !== null) return next;
       report = failedReport([...report.checks, ...next.checks]);

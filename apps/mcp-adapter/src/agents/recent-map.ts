@@ -32,6 +32,6 @@ export class RecentMap<K, V> {
   }
 
   clear(): void {
-    for (const key of [...this.entries.keys()]) this.delete(key);
+    for (const key of this.entries.keys()) this.delete(key);
   }
 }

@@ -1,3 +1,5 @@
+import { failureOfAbort } from './agent-failure.js';
+
 /**
  * Runs a call that stops when `signal` aborts or `limitMs` have passed; the signal it is given then has a
  * `TimeoutError` as its reason. A plain timer, cleared at once, instead of `AbortSignal.any` with `AbortSignal.timeout`:
@@ -20,3 +22,12 @@ export const withinLimit = async <T>(
     signal.removeEventListener('abort', forward);
   }
 };
+
+/** Waits for work that others wait for too, and so goes on, but no longer than `signal` lasts. Throws `AgentFailure`. */
+export const unlessAborted = <T>(work: Promise<T>, signal: AbortSignal): Promise<T> =>
+  new Promise((resolve, reject) => {
+    const onAbort = () => reject(failureOfAbort(signal));
+    if (signal.aborted) return onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });

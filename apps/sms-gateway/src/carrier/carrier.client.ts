@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import twilio, { RequestClient, type Twilio } from 'twilio';
+import twilio, { type Twilio } from 'twilio';
 import { GATEWAY_ENV, type SmsGatewayEnv } from '../env.js';
 import type { CarrierAccount } from './carrier-account.js';
 
@@ -32,7 +32,7 @@ export interface CarrierMessage {
 }
 
 /** twilio-node has no base URL option: scheme and host of each call are replaced here, the path stays. */
-class RebasedClient extends RequestClient {
+class RebasedClient extends twilio.RequestClient {
   constructor(base: string | undefined) {
     super({ timeout: TIMEOUT_MS, keepAlive: true });
     if (!base) return;

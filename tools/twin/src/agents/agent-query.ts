@@ -18,7 +18,10 @@ export const Mode = z.enum([
 ]);
 export type Mode = z.infer<typeof Mode>;
 
-const flag = z.enum(['0', '1', 'false', 'true']).default('0').transform((value) => value === '1' || value === 'true');
+const flag = z
+  .enum(['0', '1', 'false', 'true'])
+  .default('0')
+  .transform((value) => value === '1' || value === 'true');
 
 /** An agent is its URL: these parameters make one of many out of the same route. */
 export const AgentQuery = z.object({
@@ -32,7 +35,12 @@ export const AgentQuery = z.object({
   /** Request types of the chat dialect that it answers, by comma; the others are refused. */
   types: z.string().optional(),
   /** Characters of a `huge` answer. */
-  size: z.coerce.number().int().min(1).max(1 << 28).default(8 << 20),
+  size: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(1 << 28)
+    .default(8 << 20),
 });
 export type AgentQuery = z.infer<typeof AgentQuery>;
 

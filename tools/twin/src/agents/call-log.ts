@@ -10,7 +10,7 @@ export interface AgentCall {
   message: string | null;
   /** From the request's metadata. */
   turn_id: string | null;
-  /** From the Idempotency-Key header. */
+  /** From the Idempotency-Key header; over MCP from `_meta`. */
   idempotency_key: string | null;
   message_ids: string[];
   outcome: 'running' | 'finished' | 'aborted';

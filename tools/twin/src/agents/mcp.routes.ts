@@ -22,6 +22,12 @@ const ChatResult = z.object({
   metadata: z.record(z.string(), z.unknown()).optional(),
 });
 
+/** MCP has no key of its own for "the same call again"; mcp-adapter sends this one. */
+const idempotencyKeyOf = (meta: Readonly<Record<string, unknown>> | undefined): string | null => {
+  const key = meta?.['com.darkspere/idempotency-key'];
+  return typeof key === 'string' ? key : null;
+};
+
 /** A sample agent that speaks MCP, both revisions, with one tool: `chat`. */
 export const mcpRoutes =
   (parts: { calls: CallLog; control: AgentControl; conversations: Conversations }) =>
@@ -41,7 +47,7 @@ export const mcpRoutes =
       };
       server.registerTool('chat', tool, async ({ session_id: sessionId, message: text, metadata }, context) => {
         const { signal } = context.mcpReq;
-        const idempotencyKey = request?.headers.get('idempotency-key') ?? null;
+        const idempotencyKey = idempotencyKeyOf(context.mcpReq._meta);
         const turnId = metadata?.turn_id ?? null;
         const over = calls.start({
           agent: name,

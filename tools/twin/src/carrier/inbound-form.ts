@@ -2,7 +2,13 @@ import { API_VERSION } from './message.js';
 import { segmentCount } from './segments.js';
 import type { OptOutType } from './opt-outs.js';
 
-const MEDIA_TYPES: Readonly<Record<string, string>> = { png: 'image/png', gif: 'image/gif', mp4: 'video/mp4', mp3: 'audio/mpeg', pdf: 'application/pdf' };
+const MEDIA_TYPES: Readonly<Record<string, string>> = {
+  png: 'image/png',
+  gif: 'image/gif',
+  mp4: 'video/mp4',
+  mp3: 'audio/mpeg',
+  pdf: 'application/pdf',
+};
 
 const mediaType = (url: string): string => MEDIA_TYPES[/\.(\w+)(?:[?#].*)?$/.exec(url)?.[1]?.toLowerCase() ?? ''] ?? 'image/jpeg';
 

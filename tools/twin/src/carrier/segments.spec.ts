@@ -10,9 +10,7 @@ describe('segments of a message', () => {
     ['€'.repeat(80), 1],
     ['€'.repeat(81), 2],
     ['é\n'.repeat(80), 1],
-  ])('of the GSM alphabet hold 160 septets, or 153 each when there are several (%#)', (body, parts) =>
-    expect(segmentCount(body)).toBe(parts),
-  );
+  ])('of the GSM alphabet hold 160 septets, or 153 each when there are several (%#)', (body, parts) => expect(segmentCount(body)).toBe(parts));
 
   it.each([
     ['ж'.repeat(70), 1],
@@ -22,9 +20,7 @@ describe('segments of a message', () => {
     ['😀'.repeat(35), 1],
     ['😀'.repeat(36), 2],
     [`${'a'.repeat(70)}“`, 2],
-  ])('of other text hold 70 units, or 67 each when there are several (%#)', (body, parts) =>
-    expect(segmentCount(body)).toBe(parts),
-  );
+  ])('of other text hold 70 units, or 67 each when there are several (%#)', (body, parts) => expect(segmentCount(body)).toBe(parts));
 
   it('never cut an escape pair or an emoji in two', () => {
     expect(segmentCount(`${'a'.repeat(152)}€${'a'.repeat(152)}`)).toBe(3);

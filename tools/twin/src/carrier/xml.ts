@@ -15,7 +15,12 @@ const TAG_END = /\s*(\/?)>/y;
 const character = (digits: string, radix: number): string => {
   const code = Number.parseInt(digits, radix);
   const isAllowed =
-    code === 9 || code === 10 || code === 13 || (code >= 0x20 && code < 0xd800) || (code > 0xdfff && code < 0xfffe) || (code > 0xffff && code <= 0x10ffff);
+    code === 9 ||
+    code === 10 ||
+    code === 13 ||
+    (code >= 0x20 && code < 0xd800) ||
+    (code > 0xdfff && code < 0xfffe) ||
+    (code > 0xffff && code <= 0x10ffff);
   if (!isAllowed) throw new XmlError('A character reference names a character that XML does not allow');
   return String.fromCodePoint(code);
 };
