@@ -130,7 +130,8 @@ describe('/api/v1/agents', () => {
       registry.adapter.answer = () => failedReport();
       const { status, body, text } = await writer.patch(`/agents/${id}`, { ...change, agent_name: 'New' });
       expect(status).toBe(422);
-      expect(body.errors).toMatchObject({ code: 'agent_probe_failed', report: { passed: false, checks: [{ fix: 'Start the agent.' }] } });
+      expect(body.code).toBe('agent_probe_failed');
+      expect(body.errors).toMatchObject({ report: { passed: false, checks: [{ fix: 'Start the agent.' }] } });
       expect(text).not.toContain('another-key');
       expect(await registry.stored()).toEqual(before);
     });

@@ -54,6 +54,7 @@ describe('answerWith', () => {
     ['a body that is no JSON', { body: '<html>' }, 'failed'],
     ['broken JSON', { text: '{"reply": "Starter' }, 'unreadable'],
     ['control characters', { text: '{"reply":"a\\u0007b"}' }, 'unreadable'],
+    ['no answer in the facts', { text: '{"reply":"No idea.","answered":false}' }, 'unanswered'],
     ['a leak', { text: `Sure: ${SYSTEM}` }, 'refused_leak'],
     ['an invented price', { text: 'Starter is $1.' }, 'refused_price'],
     ['a phishing link', { text: 'Log in at http://evil.example' }, 'refused_contact'],

@@ -18,7 +18,8 @@ export interface ModelTask<C> {
   captured: { schema: z.ZodType<C>; none: C };
 }
 
-export type Fallback = 'resting' | 'failed' | 'unreadable' | `refused_${Refusal}`;
+/** `unanswered`: the model says itself that the facts it was given have no answer. */
+export type Fallback = 'resting' | 'failed' | 'unreadable' | 'unanswered' | `refused_${Refusal}`;
 
 export type Answered<A> =
   | { by: 'rules'; answer: A; fallback?: Fallback; error?: unknown }
@@ -40,6 +41,7 @@ export const answerWith = async <A, C>(
   if (!asked) return { by: 'rules', answer: planned };
   const { completion, draft, error } = await draftOf(guarded, asked);
   if (!draft) return { by: 'rules', answer: planned, fallback: fallbackOf(error), error };
+  if (!draft.isAnswered) return { by: 'rules', answer: planned, fallback: 'unanswered' };
   const refusal = refusalOf(draft.text, asked.policy);
   if (refusal) return { by: 'rules', answer: planned, fallback: `refused_${refusal}` };
   return { by: 'model', answer: rules(draft), model: completion.model, usage: completion.usage };

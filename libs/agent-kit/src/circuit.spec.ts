@@ -50,10 +50,10 @@ describe('Circuit', () => {
     const circuit = new Circuit(() => now);
     await failing(circuit, 3);
     now += 30_000;
-    let finish = (_: string) => {};
-    const trial = circuit.run(() => new Promise<string>((done) => (finish = done)));
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const trial = circuit.run(() => promise);
     await expect(circuit.run(work)).rejects.toThrow(CircuitOpen);
-    finish('back');
+    resolve('back');
     expect(await trial).toBe('back');
     expect(await circuit.run(work)).toBe('ok');
   });

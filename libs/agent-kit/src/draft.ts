@@ -3,7 +3,7 @@ import { z } from 'zod';
 /** What a model contributes to an answer. Nothing else in its output has an effect. */
 export interface Draft<C> {
   text: string;
-  /** False when the model itself says that the facts it was given do not answer the question. */
+  /** False when the model itself says that the facts it was given do not answer the text. */
   isAnswered: boolean;
   captured: C;
 }

@@ -2,77 +2,84 @@
 create or replace function routing.live_sessions(p_agent uuid) returns bigint
 language sql stable as $$ select count(*) from routing.agent_sessions where agent_id = p_agent and ended_at is null $$;
 
--- Published: takes a text into the session of (number, contact, channel), opening one if none is live, and numbers it.
--- Returns {session_id, seq, epoch, ring, held}. ring: somebody should look now. held: a person owns the session; the
--- text is stored and not run.
-create or replace function routing.receive_text(
-  p_account uuid, p_number uuid, p_contact uuid, p_channel text, p_bound_agent uuid, p_handle text, p_message uuid, p_now timestamptz
-) returns jsonb
+-- Published: takes texts into the sessions of their (number, contact, channel), opening those that are not live, and
+-- numbers them. One row a text, in any order. rings: somebody should look at the session now (once a session).
+-- is_held: a person owns the session; the text is stored and not run.
+create or replace function routing.receive_texts(p_texts routing.incoming[], p_now timestamptz)
+returns table (message_id uuid, session_id uuid, seq bigint, epoch integer, rings boolean, is_held boolean)
 language plpgsql as $$
 declare
-  v_id uuid;
-  s routing.agent_sessions;
+  v_sessions uuid[];
+  v_idle uuid[] := '{}';
+  v_opened uuid[] := '{}';
+  r record;
 begin
-  for i in 1 .. 3 loop
-    select id into v_id from routing.agent_sessions
-    where contact_id = p_contact and number_id = p_number and channel = p_channel and ended_at is null;
-    if v_id is null then
-      insert into routing.agent_sessions (account_id, number_id, contact_id, channel, handle, agent_id, bound_agent_id, last_text_at, started_at)
-      values (p_account, p_number, p_contact, p_channel, p_handle, registry.pick_agent(p_account, p_bound_agent), p_bound_agent, p_now, p_now)
-      on conflict (contact_id, number_id, channel) where ended_at is null do nothing
-      returning id into v_id;
-      continue when v_id is null;
-    end if;
-    s := routing.add_text(v_id, p_message, p_now);
-    if s.id is not null then
-      return jsonb_build_object('session_id', s.id, 'seq', s.last_seq, 'epoch', s.epoch, 'held', false, 'ring', routing.wants_ring(s, p_now));
-    end if;
-    -- Not taken: a person owns it, or it is a day old, or it has just ended.
-    select * into s from routing.agent_sessions where id = v_id for no key update;
-    if s.ended_at is null and s.owner = 'person' then
-      update routing.agent_sessions set last_text_at = p_now where id = v_id;
-      return jsonb_build_object('session_id', v_id, 'epoch', s.epoch, 'ring', false, 'held', true);
-    end if;
-    if s.ended_at is null then perform routing.end_session(v_id, p_now); end if;
+  loop
+    insert into routing.agent_sessions (account_id, number_id, contact_id, channel, handle, agent_id, bound_agent_id, last_text_at, started_at)
+    select distinct on (t.contact_id, t.number_id, t.channel)
+      t.account_id, t.number_id, t.contact_id, t.channel, t.handle, registry.pick_agent(t.account_id, t.bound_agent_id), t.bound_agent_id, p_now, p_now
+    from unnest(p_texts) t
+    where not exists (select from routing.agent_sessions s
+                      where s.contact_id = t.contact_id and s.number_id = t.number_id and s.channel = t.channel and s.ended_at is null)
+    order by t.contact_id, t.number_id, t.channel
+    on conflict (contact_id, number_id, channel) where ended_at is null do nothing;
+    -- In id order, as every batch does: two of them cannot deadlock.
+    v_sessions := array(
+      select s.id from routing.agent_sessions s where s.ended_at is null and s.id in (
+        select l.id from unnest(p_texts) t join routing.agent_sessions l
+          on l.contact_id = t.contact_id and l.number_id = t.number_id and l.channel = t.channel and l.ended_at is null)
+      order by s.id for no key update);
+    v_idle := array(select s.id from routing.agent_sessions s where s.id = any (v_sessions)
+      and s.last_text_at < p_now - interval '24 hours' and s.last_seq = s.done_seq and s.owner = 'agent');
+    exit when v_idle = '{}';
+    perform routing.end_session(x, p_now) from unnest(v_idle) x;
   end loop;
-  raise exception 'no session could be opened for number %', p_number;
-end $$;
 
--- Appends a text to a mailbox; null when the session does not take it. The row is as it is after: in its quiet window
--- (after a busy turn) each text moves the start, the window's end does not move.
-create or replace function routing.add_text(p_session uuid, p_message uuid, p_now timestamptz) returns routing.agent_sessions
-language plpgsql as $$
-declare s routing.agent_sessions;
-begin
-  update routing.agent_sessions set
-    last_seq = last_seq + 1,
-    waiting = waiting || p_message,
-    last_text_at = p_now,
-    run_after = case when turn_id is null and quiet_until > p_now then least(p_now + interval '400 milliseconds', quiet_until) else run_after end
-  where id = p_session and ended_at is null and owner = 'agent'
-    and (last_text_at >= p_now - interval '24 hours' or last_seq > done_seq)
-  returning * into s;
-  if not found then return null; end if;
-  if s.last_seq = s.done_seq + 1 then
-    insert into routing.due_sessions (session_id, since) values (p_session, p_now) on conflict (session_id) do update set since = p_now;
+  for r in
+    update routing.agent_sessions s set
+      last_seq = s.last_seq + m.count,
+      waiting = s.waiting || m.ids,
+      last_text_at = p_now,
+      -- Quiet window after a busy turn: each text moves the start, the window's end does not move.
+      run_after = case when s.turn_id is null and s.quiet_until > p_now then least(p_now + interval '400 milliseconds', s.quiet_until) else s.run_after end
+    from (
+      select l.id, count(*) as count, array_agg(t.message_id order by t.n) as ids
+      from unnest(p_texts) with ordinality t(message_id, account_id, number_id, contact_id, channel, bound_agent_id, handle, n)
+      join routing.agent_sessions l on l.contact_id = t.contact_id and l.number_id = t.number_id and l.channel = t.channel and l.ended_at is null
+      group by l.id
+    ) m
+    where s.id = m.id and s.owner = 'agent'
+    returning s.id, s.epoch, s.agent_id, s.lease_until, s.run_after, old.last_seq as last_seq, old.done_seq as done_seq, m.ids
+  loop
+    if r.last_seq = r.done_seq then v_opened := v_opened || r.id; end if;
+    for i in 1 .. cardinality(r.ids) loop
+      message_id := r.ids[i]; session_id := r.id; seq := r.last_seq + i; epoch := r.epoch; is_held := false;
+      rings := i = 1 and routing.wants_ring(r.lease_until, r.run_after, r.agent_id, p_now);
+      return next;
+    end loop;
+    v_sessions := array_remove(v_sessions, r.id);
+  end loop;
+  if v_opened <> '{}' then
+    insert into routing.due_sessions (session_id, since) select x, p_now from unnest(v_opened) x on conflict on constraint due_sessions_pkey do update set since = p_now;
   end if;
-  return s;
+
+  -- What is left belongs to a person.
+  if v_sessions <> '{}' then
+    return query
+      update routing.agent_sessions s set last_text_at = p_now from unnest(p_texts) t
+      where s.id = any (v_sessions) and s.contact_id = t.contact_id and s.number_id = t.number_id and s.channel = t.channel
+      returning t.message_id, s.id, null::bigint, s.epoch, false, true;
+  end if;
 end $$;
 
 -- After a text: should somebody look at once? Not while a turn runs (its end looks), unless texts merge into it; not in
 -- a quiet window or a pause before a retry (an alarm is set for them).
-create or replace function routing.wants_ring(s routing.agent_sessions, p_now timestamptz) returns boolean
+create or replace function routing.wants_ring(p_lease_until timestamptz, p_run_after timestamptz, p_agent uuid, p_now timestamptz) returns boolean
 language plpgsql stable as $$
 begin
-  if s.lease_until > p_now then return (registry.routing_of(s.agent_id)).double_text = 'merge'; end if;
-  return s.run_after <= p_now;
+  if p_lease_until > p_now then return (registry.routing_of(p_agent)).double_text = 'merge'; end if;
+  return p_run_after <= p_now;
 end $$;
-
--- Published: locks the live sessions of these contacts in id order, so that a batch of texts cannot deadlock with another.
-create or replace function routing.lock_sessions_of(p_contacts uuid[]) returns void
-language sql as $$
-  select from routing.agent_sessions where contact_id = any (p_contacts) and ended_at is null order by id for no key update
-$$;
 
 -- Published: what was computed before this moment is never sent, and texts that wait are closed without a turn.
 -- Returns the closed messages. A running turn keeps its lease, so that the session stays one turn at a time; its answer
@@ -145,14 +152,11 @@ language sql as $$
   select id from moved where has_work
 $$;
 
--- Published: the same lock for many sessions, in id order.
-create or replace function routing.hold_epochs(p_sessions uuid[]) returns void
-language sql as $$ select from routing.agent_sessions where id = any (p_sessions) order by id for share $$;
+-- Published: the epochs that sends must match, read under a lock that STOP, takeover and session end also take, in id order:
+-- whoever commits first decides, and nothing is handed out after a STOP has committed.
+create or replace function routing.hold_epochs(p_sessions uuid[]) returns table (session_id uuid, epoch integer)
+language sql as $$ select id, epoch from routing.agent_sessions where id = any (p_sessions) order by id for share $$;
 
--- Published: the epoch that a send must match, read under a lock that STOP, takeover and session end also take: whoever
--- commits first decides, and nothing is handed out after a STOP has committed.
-create or replace function routing.hold_epoch(p_session uuid) returns integer
-language sql as $$ select epoch from routing.agent_sessions where id = p_session for share $$;
 
 -- Published: the live session of a number and a contact, or null.
 create or replace function routing.live_session_of(p_number uuid, p_contact uuid, p_channel text) returns uuid
@@ -164,19 +168,23 @@ $$;
 create or replace function routing.turn_epoch(p_turn uuid) returns integer
 language sql stable as $$ select epoch from routing.turns where id = p_turn $$;
 
--- A text given by POST /mcp/chat, by the session's handle. Returns {session_id, message_id, ring}, or null: no such session of this account.
+-- A text given by POST /mcp/chat, by the session's handle. Returns {session_id, message_id, ring, held}; null: no such session of this account.
 create or replace function routing.receive_chat(p_account uuid, p_handle text, p_body text, p_traceparent text, p_now timestamptz) returns jsonb
 language plpgsql as $$
 declare
   s routing.agent_sessions;
   v_message uuid := uuidv7();
+  r record;
 begin
-  select * into s from routing.agent_sessions where handle = p_handle and account_id = p_account and ended_at is null for no key update;
+  select * into s from routing.agent_sessions where handle = p_handle and account_id = p_account and ended_at is null;
   if not found then return null; end if;
-  s := routing.add_text(s.id, v_message, p_now);
-  if s.id is null then return jsonb_build_object('held', true); end if;
-  perform messaging.accept_chat(s.id, s.account_id, s.number_id, s.contact_id, s.last_seq, v_message, p_body, p_traceparent, p_now);
-  return jsonb_build_object('session_id', s.id, 'message_id', v_message, 'ring', routing.wants_ring(s, p_now), 'held', false);
+  select * into r from routing.receive_texts(
+    array[(v_message, s.account_id, s.number_id, s.contact_id, s.channel, s.bound_agent_id, s.handle)::routing.incoming], p_now);
+  -- The session may have ended while we waited for it: what a chat gets is never a new one's.
+  if r.session_id is distinct from s.id then raise exception 'session % has just ended', s.id; end if;
+  if r.is_held then return jsonb_build_object('held', true); end if;
+  perform messaging.accept_chat(s.id, s.account_id, s.number_id, s.contact_id, r.seq, v_message, p_body, p_traceparent, p_now);
+  return jsonb_build_object('session_id', s.id, 'message_id', v_message, 'ring', r.rings, 'held', false);
 end $$;
 
 -- Published: the number has another agent now. Live sessions go to it at once; an unbound number keeps those it has.

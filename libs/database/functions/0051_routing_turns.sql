@@ -88,20 +88,28 @@ begin
   return jsonb_build_object(
     'outcome', 'claimed', 'session_id', s.id, 'turn_id', t.id, 'lease_token', s.lease_token, 'agent_id', s.agent_id, 'account_id', s.account_id,
     'attempt', t.attempts, 'is_first', t.from_seq = 1, 'deadline', t.deadline, 'superseded', v_superseded, 'handle', s.handle, 'channel', s.channel,
-    'contact_id', s.contact_id, 'phone', case when a.has_phone_grant then messaging.phone_of(s.contact_id) end,
-    'state', s.state, 'texts', v_texts, 'history', messaging.history(s.contact_id, s.id, s.started_at));
+    'contact_id', s.contact_id, 'phone', case when a.has_phone_grant then messaging.phone_of(s.contact_id) end, 'state', s.state, 'since', s.started_at,
+    'texts', v_texts);
 end $$;
 
--- Claims several at once: one round trip and one commit. Rows are locked in id order, so two batches cannot deadlock.
--- The commit need not wait for the disk: a claim that a crash takes back is claimed again.
+-- Claims several at once, with what their agents are told of the past: one round trip and one commit. Rows are locked in
+-- id order, so two batches cannot deadlock. The commit need not wait for the disk: a claim that a crash takes back is
+-- claimed again.
 create or replace function routing.claim_turns(p_sessions uuid[], p_now timestamptz, p_lease interval) returns setof jsonb
 language plpgsql as $$
-declare v_session uuid;
+declare
+  v_session uuid;
+  v_claims jsonb[] := '{}';
 begin
   perform set_config('synchronous_commit', 'off', true);
   for v_session in select distinct x from unnest(p_sessions) x order by x loop
-    return next routing.claim_turn(v_session, p_now, p_lease);
+    v_claims := v_claims || routing.claim_turn(v_session, p_now, p_lease);
   end loop;
+  return query
+    select case when c ->> 'outcome' = 'claimed'
+      then c || jsonb_build_object('history', messaging.history((c ->> 'contact_id')::uuid, (c ->> 'session_id')::uuid, (c ->> 'since')::timestamptz))
+      else c end
+    from unnest(v_claims) c;
 end $$;
 
 -- Sessions that a sweeper should claim: a text waits, no live lease, not too early, and the doorbell had its chance.
@@ -159,42 +167,42 @@ end $$;
 create or replace function routing.more_at(s routing.agent_sessions, p_now timestamptz) returns timestamptz
 language sql immutable as $$ select case when s.last_seq > s.done_seq then greatest(s.run_after, p_now) end $$;
 
--- Stores the answer of a turn whose lease the caller still holds, and frees the session.
--- p_answer: {parts: [{body, segments, encoding}], state?, hops: [...]}. Returns {outcome: answered|fenced|void, waiters, is_due, more_at}.
-create or replace function routing.complete_turn(p_session uuid, p_turn_id uuid, p_token uuid, p_answer jsonb, p_now timestamptz) returns jsonb
-language plpgsql as $$
-declare
-  s routing.agent_sessions;
-  t routing.turns;
-  v_is_fenced boolean;
-  v_stored jsonb;
-begin
-  select * into s from routing.agent_sessions where id = p_session and lease_token = p_token and turn_id = p_turn_id for no key update;
-  if not found then return jsonb_build_object('outcome', 'void', 'turn_id', p_turn_id, 'session_id', p_session); end if;
-  update routing.turns set status = case when epoch = s.epoch then 'answered' else 'fenced' end, ended_at = p_now, draft = null
-  where id = p_turn_id returning * into t;
-  v_is_fenced := t.status = 'fenced';
-  if v_is_fenced then
-    update routing.agent_sessions set turn_id = null, lease_token = null, lease_until = null where id = s.id;
-  else
-    s := routing.finish_turn(s, t.to_seq, p_answer -> 'state', p_now);
-    perform billing.append_usage(s.account_id, t.id, 'agent_turn', 1, p_now);
-  end if;
-  v_stored := messaging.store_answer(s.account_id, s.id, s.contact_id, t.id, t.epoch, t.to_seq, t.message_ids, p_answer,
-    case when not v_is_fenced then s.reply_streak end, p_now);
-  return v_stored || jsonb_build_object('outcome', t.status, 'turn_id', t.id, 'session_id', s.id, 'more_at', routing.more_at(s, p_now));
-end $$;
-
--- Several at once. The commit need not wait for the disk: whatever acts on the answer (take_reply, the sender's claim)
--- commits durably after it, and the log is flushed in order.
+-- Stores the answers of turns whose leases the caller still holds, and frees their sessions.
+-- p_items: [{session_id, turn_id, lease_token, parts: [{body, segments, encoding}], state?, hops: [...]}].
+-- Returns for each {outcome: answered | fenced | void, turn_id, session_id, waiters, is_due, more_at}.
+-- The commit need not wait for the disk: whatever acts on an answer (take_replies, the sender's claim) commits durably
+-- after it, and the log is flushed in order.
 create or replace function routing.complete_turns(p_items jsonb, p_now timestamptz) returns setof jsonb
 language plpgsql as $$
-declare v_item jsonb;
+declare
+  v_item jsonb;
+  s routing.agent_sessions;
+  t routing.turns;
+  v_ends jsonb := '{}';
+  v_answers messaging.answer[] := '{}';
 begin
   perform set_config('synchronous_commit', 'off', true);
   for v_item in select x from jsonb_array_elements(p_items) x order by (x ->> 'session_id')::uuid loop
-    return next routing.complete_turn((v_item ->> 'session_id')::uuid, (v_item ->> 'turn_id')::uuid, (v_item ->> 'lease_token')::uuid, v_item, p_now);
+    select * into s from routing.agent_sessions
+    where id = (v_item ->> 'session_id')::uuid and lease_token = (v_item ->> 'lease_token')::uuid and turn_id = (v_item ->> 'turn_id')::uuid
+    for no key update;
+    if not found then
+      return next jsonb_build_object('outcome', 'void', 'turn_id', v_item -> 'turn_id', 'session_id', v_item -> 'session_id');
+      continue;
+    end if;
+    update routing.turns set status = case when epoch = s.epoch then 'answered' else 'fenced' end, ended_at = p_now, draft = null
+    where id = s.turn_id returning * into t;
+    if t.status = 'fenced' then
+      update routing.agent_sessions set turn_id = null, lease_token = null, lease_until = null where id = s.id;
+    else
+      s := routing.finish_turn(s, t.to_seq, v_item -> 'state', p_now);
+    end if;
+    v_answers := v_answers || (s.account_id, s.id, s.contact_id, t.id, t.epoch, t.to_seq, t.message_ids, v_item -> 'parts', v_item -> 'hops',
+      case when t.status = 'answered' then s.reply_streak end)::messaging.answer;
+    v_ends := v_ends || jsonb_build_object(t.id, jsonb_build_object('outcome', t.status, 'turn_id', t.id, 'session_id', s.id, 'more_at', routing.more_at(s, p_now)));
   end loop;
+  if v_answers = '{}' then return; end if;
+  return query select (v_ends -> (x.turn_id::text)) || x.stored from messaging.store_answers(v_answers, p_now) x;
 end $$;
 
 -- An attempt failed: frees the lease, and either sets the time of the next attempt or closes the turn with an apology.
@@ -233,11 +241,10 @@ begin
     failure = coalesce(failure, '{}') || jsonb_build_object('closed_by', p_reason) where id = p_turn_id returning * into t;
   select * into s from routing.agent_sessions where id = p_session;
   s := routing.finish_turn(s, t.to_seq, null, p_now);
-  v_apology := jsonb_build_object(
-    'parts', jsonb_build_array(jsonb_build_object('body', security.account_text(s.account_id, 'apology'), 'segments', 1, 'encoding', 'GSM-7')),
-    'hops', jsonb_build_array(jsonb_build_object('hop', 'apologised', 'at', p_now, 'by', 'mcp-adapter', 'reason', p_reason)));
-  return messaging.store_answer(s.account_id, s.id, s.contact_id, t.id, t.epoch, t.to_seq, t.message_ids, v_apology, s.reply_streak, p_now)
-    || jsonb_build_object('outcome', 'closed', 'turn_id', t.id, 'session_id', s.id, 'reason', p_reason, 'more_at', routing.more_at(s, p_now),
+  select stored into v_apology from messaging.store_answers(array[(s.account_id, s.id, s.contact_id, t.id, t.epoch, t.to_seq, t.message_ids,
+    jsonb_build_array(jsonb_build_object('body', security.account_text(s.account_id, 'apology'), 'segments', 1, 'encoding', 'GSM-7')),
+    jsonb_build_array(jsonb_build_object('hop', 'apologised', 'at', p_now, 'by', 'mcp-adapter', 'reason', p_reason)), s.reply_streak)::messaging.answer], p_now);
+  return v_apology || jsonb_build_object('outcome', 'closed', 'turn_id', t.id, 'session_id', s.id, 'reason', p_reason, 'more_at', routing.more_at(s, p_now),
       'alert', analytics.raise_alert(s.account_id, 'turn_apologised', 'warning', coalesce(t.agent_id::text, 'no agent'),
         jsonb_build_object('turn_id', t.id, 'reason', p_reason, 'failure', t.failure), p_now));
 end $$;

@@ -34,106 +34,151 @@ begin
   values (c.account_id, c.id, 'opt_in', p_source, p_text, p_message, p_now);
 end $$;
 
--- Stores one inbound text and does all that belongs to it, in one statement. Everything p_text names:
--- {account_id, account_sid, message_sid, from, to, channel, body, media, segments, encoding, fields, intent, intent_source,
---  is_answered_by_carrier, waiter, offer_until, handle, traceparent, received_at}
--- Returns {outcome: accepted | duplicate | number_not_found, message_id, session_id, ring, is_decided}.
-create or replace function messaging.accept_inbound(p_text jsonb, p_now timestamptz) returns jsonb
+-- Stores inbound texts and does all that belongs to them. Each of p_texts:
+-- {account_id, account_sid, message_sid, from, to, channel, body, media, segments, encoding, fields, waiter, offer_until,
+--  handle, traceparent, received_at}, and for a text that is about the channel itself (it comes alone) also
+-- {intent: opt_out | opt_in | opt_in_if_out | help, intent_source, is_answered_by_carrier}.
+-- Returns for each, in order, {outcome: accepted | duplicate | number_not_found, message_id, session_id, ring, is_decided}.
+create or replace function messaging.accept_inbound(p_texts jsonb, p_now timestamptz) returns setof jsonb
 language plpgsql as $$
 declare
-  n messaging.phone_numbers;
-  c messaging.contacts;
-  v_id uuid := uuidv7();
-  v_known uuid;
-  v_intent text := p_text ->> 'intent';
-  v_status text := 'waiting';
-  v_mailbox jsonb;
+  v_ids uuid[];
+  v_new uuid[];
+  v_intent text := p_texts -> 0 ->> 'intent';
+  v_contacts uuid[];
+  v_out uuid[];
+  v_incoming routing.incoming[];
+  v_boxes jsonb := '{}';
+  v_fenced uuid[];
   v_answer uuid;
-  v_is_out boolean;
-  v_confirmation text;
 begin
-  select * into n from messaging.phone_numbers
-  where phone_number = p_text ->> 'to' and released_at is null and account_id = (p_text ->> 'account_id')::uuid;
-  if not found then return jsonb_build_object('outcome', 'number_not_found'); end if;
+  -- Ours are the numbers of the account whose signature the webhook carries.
+  v_ids := array(
+    select case when n.id is not null then uuidv7() end
+    from jsonb_array_elements(p_texts) with ordinality x(t, i)
+    left join messaging.phone_numbers n on n.phone_number = t ->> 'to' and n.released_at is null and n.account_id = (t ->> 'account_id')::uuid
+    order by i);
 
-  insert into messaging.inbound_receipts (account_sid, message_sid, message_id)
-  values (p_text ->> 'account_sid', p_text ->> 'message_sid', v_id) on conflict do nothing;
-  if not found then
-    select message_id into v_known from messaging.inbound_receipts where account_sid = p_text ->> 'account_sid' and message_sid = p_text ->> 'message_sid';
-    return jsonb_build_object('outcome', 'duplicate', 'message_id', v_known);
-  end if;
+  -- The dedupe: one row a carrier id. Whoever comes second, in this batch or another, adds nothing.
+  with taken as (
+    insert into messaging.inbound_receipts (account_sid, message_sid, message_id)
+    select t ->> 'account_sid', t ->> 'message_sid', v_ids[i] from jsonb_array_elements(p_texts) with ordinality x(t, i)
+    where v_ids[i] is not null order by 1, 2 on conflict do nothing returning message_id
+  )
+  select array_agg(message_id) into v_new from taken;
 
-  c := messaging.open_contact(n.account_id, p_text ->> 'from');
-  if v_intent is not null then
-    -- A keyword changes the contact: decide on its newest state.
-    select * into c from messaging.contacts where id = c.id for no key update;
-  end if;
-  v_is_out := 'all' = any (c.suppressed);
-  if v_intent = 'opt_in_if_out' then v_intent := case when v_is_out then 'opt_in' end; end if;
+  if v_new is not null then
+    insert into messaging.contacts (account_id, phone)
+    select distinct (t ->> 'account_id')::uuid, t ->> 'from' from jsonb_array_elements(p_texts) with ordinality x(t, i)
+    where v_ids[i] = any (v_new)
+      and not exists (select from messaging.contacts c where c.account_id = (t ->> 'account_id')::uuid and c.phone = t ->> 'from')
+    order by 2 on conflict do nothing;
 
-  if v_intent = 'opt_out' then
-    perform messaging.opt_out(c, p_text ->> 'intent_source', p_text ->> 'body', v_id, p_now);
-    v_status := 'handled';
-    if not v_is_out then v_confirmation := 'opt_out'; end if;
-  elsif v_intent = 'opt_in' then
-    perform messaging.opt_in(c, p_text ->> 'intent_source', p_text ->> 'body', v_id, p_now);
-    v_status := 'handled';
-    v_confirmation := 'opt_in';
-  elsif v_intent = 'help' then
-    v_status := 'handled';
-    v_confirmation := 'help';
-  elsif v_is_out then
-    v_status := 'held';
-  else
-    v_mailbox := routing.receive_text(n.account_id, n.id, c.id, p_text ->> 'channel', n.agent_id, p_text ->> 'handle', v_id, p_now);
-    if (v_mailbox ->> 'held')::boolean then v_status := 'held'; end if;
-    -- An opt-out may have committed while we waited for the session: its fence came first (so the epoch is not 0), and
-    -- this text is not run.
-    if (v_mailbox ->> 'epoch')::integer > 0 and (select 'all' = any (suppressed) from messaging.contacts where id = c.id) then
-      perform routing.fence_session((v_mailbox ->> 'session_id')::uuid, p_now);
-      v_status := 'held';
+    -- By position, as v_ids: the contact, and whether it is opted out.
+    select array_agg(c.id order by i), coalesce(array_agg(c.id order by i) filter (where 'all' = any (c.suppressed)), '{}') into v_contacts, v_out
+    from jsonb_array_elements(p_texts) with ordinality x(t, i)
+    left join messaging.contacts c on c.account_id = (t ->> 'account_id')::uuid and c.phone = t ->> 'from';
+
+    if v_intent is not null then
+      v_intent := messaging.obey(v_contacts[1], v_intent, p_texts -> 0, v_ids[1], p_now);
+    end if;
+    if v_intent is null then
+      v_incoming := array(
+        select (v_ids[i], n.account_id, n.id, v_contacts[i], t ->> 'channel', n.agent_id, t ->> 'handle')::routing.incoming
+        from jsonb_array_elements(p_texts) with ordinality x(t, i)
+        join messaging.phone_numbers n on n.phone_number = t ->> 'to' and n.released_at is null and n.account_id = (t ->> 'account_id')::uuid
+        where v_ids[i] = any (v_new) and v_contacts[i] <> all (v_out) order by i);
+      select coalesce(jsonb_object_agg(r.message_id, to_jsonb(r)), '{}'), array_agg(r.session_id) filter (where r.epoch > 0)
+      into v_boxes, v_fenced from routing.receive_texts(v_incoming, p_now) r;
+      -- An opt-out may have committed while we waited for a session: its fence came first (so the epoch is not 0).
+      if v_fenced is not null then
+        v_out := v_out || messaging.hold_opted_out(v_contacts, p_now);
+      end if;
+    end if;
+    if v_intent in ('opt_out', 'opt_in', 'help') and not coalesce((p_texts -> 0 ->> 'is_answered_by_carrier')::boolean, false) then
+      v_answer := uuidv7();
+    end if;
+
+    with arrived as (
+      select v_ids[i] as id, v_contacts[i] as contact_id, t, n.id as number_id, n.account_id, v_boxes -> (v_ids[i]::text) as box,
+        case when v_intent is not null then 'handled'
+             when v_contacts[i] = any (v_out) or (v_boxes -> (v_ids[i]::text) ->> 'is_held')::boolean then 'held' else 'waiting' end as status
+      from jsonb_array_elements(p_texts) with ordinality x(t, i)
+      join messaging.phone_numbers n on n.phone_number = t ->> 'to' and n.released_at is null and n.account_id = (t ->> 'account_id')::uuid
+      where v_ids[i] = any (v_new)
+    ), billed as (
+      insert into billing.usage_ledger (source_id, kind, account_id, quantity, at)
+      select id, 'inbound_segment', account_id, (t ->> 'segments')::bigint, p_now from arrived
+    )
+    insert into messaging.message_history (id, account_id, session_id, contact_id, number_id, direction, channel, body, media, segments, encoding, status,
+      message_sid, transmission_path, traceparent, created_at, seq, carrier_fields, waiter, offer_until, answer_id)
+    select id, account_id, (box ->> 'session_id')::uuid, contact_id, number_id, 'inbound', t ->> 'channel', t ->> 'body', nullif(t -> 'media', 'null'),
+      (t ->> 'segments')::smallint, t ->> 'encoding', status, t ->> 'message_sid',
+      jsonb_build_array(
+        jsonb_build_object('hop', 'received', 'at', t -> 'received_at', 'by', 'sms-gateway'),
+        jsonb_build_object('hop', 'stored', 'at', p_now, 'by', 'postgres')),
+      t ->> 'traceparent', p_now, (box ->> 'seq')::bigint, t -> 'fields', t ->> 'waiter', (t ->> 'offer_until')::timestamptz, v_answer
+    from arrived;
+    if v_answer is not null then
+      perform messaging.store_confirmation(v_answer, v_ids[1], v_intent, p_now);
     end if;
   end if;
 
-  -- When the carrier knows the word it has answered already: no reply of ours.
-  if v_confirmation is not null and not coalesce((p_text ->> 'is_answered_by_carrier')::boolean, false) then
-    v_answer := uuidv7();
-  end if;
-  insert into messaging.message_history (id, account_id, session_id, contact_id, number_id, direction, channel, body, media, segments, encoding, status,
-    message_sid, transmission_path, traceparent, created_at, seq, carrier_fields, waiter, offer_until, answer_id)
-  values (v_id, n.account_id, (v_mailbox ->> 'session_id')::uuid, c.id, n.id, 'inbound', p_text ->> 'channel', p_text ->> 'body',
-    nullif(p_text -> 'media', 'null'), (p_text ->> 'segments')::smallint, p_text ->> 'encoding', v_status, p_text ->> 'message_sid',
-    jsonb_build_array(
-      jsonb_build_object('hop', 'received', 'at', p_text -> 'received_at', 'by', 'sms-gateway'),
-      jsonb_build_object('hop', 'stored', 'at', p_now, 'by', 'postgres')),
-    p_text ->> 'traceparent', p_now, (v_mailbox ->> 'seq')::bigint, p_text -> 'fields', p_text ->> 'waiter', (p_text ->> 'offer_until')::timestamptz, v_answer);
-  perform billing.append_usage(n.account_id, v_id, 'inbound_segment', (p_text ->> 'segments')::bigint, p_now);
-
-  if v_answer is not null then
-    insert into messaging.message_history (id, account_id, contact_id, number_id, direction, channel, body, status, purpose, in_reply_to, part, parts, traceparent, created_at)
-    values (v_answer, n.account_id, c.id, n.id, 'outbound', p_text ->> 'channel', security.account_text(n.account_id, v_confirmation),
-      'pending', 'confirmation', v_id, 1, 1, p_text ->> 'traceparent', p_now);
-    insert into messaging.outbox (message_id, account_id, contact_id, in_reply_to, purpose, due_at)
-    values (v_answer, n.account_id, c.id, v_id, 'confirmation', greatest(p_now, (p_text ->> 'offer_until')::timestamptz));
-  end if;
-
-  return jsonb_build_object('outcome', 'accepted', 'message_id', v_id, 'session_id', v_mailbox -> 'session_id',
-    'ring', v_status = 'waiting' and (v_mailbox ->> 'ring')::boolean, 'is_decided', v_status <> 'waiting');
+  return query
+    select case
+      when v_ids[i] is null then jsonb_build_object('outcome', 'number_not_found')
+      when v_ids[i] = any (v_new) then jsonb_build_object('outcome', 'accepted', 'message_id', v_ids[i],
+        'session_id', v_boxes -> (v_ids[i]::text) -> 'session_id',
+        'ring', coalesce((v_boxes -> (v_ids[i]::text) ->> 'rings')::boolean, false) and v_contacts[i] <> all (v_out),
+        'is_decided', v_intent is not null or coalesce(v_contacts[i] = any (v_out), false) or coalesce((v_boxes -> (v_ids[i]::text) ->> 'is_held')::boolean, false))
+      else jsonb_build_object('outcome', 'duplicate', 'message_id',
+        (select r.message_id from messaging.inbound_receipts r where r.account_sid = t ->> 'account_sid' and r.message_sid = t ->> 'message_sid'))
+      end
+    from jsonb_array_elements(p_texts) with ordinality x(t, i) order by i;
 end $$;
 
--- Several at once, in the order given: one round trip and one commit. Sessions are locked first, in id order.
-create or replace function messaging.accept_texts(p_texts jsonb, p_now timestamptz) returns setof jsonb
+-- A text about the channel itself takes effect at once. Returns what was obeyed, `quiet_opt_out` for a second opt-out in a row
+-- (it is confirmed once), or null: the text is an ordinary one after all.
+create or replace function messaging.obey(p_contact uuid, p_intent text, p_text jsonb, p_message uuid, p_now timestamptz) returns text
 language plpgsql as $$
-declare v_text jsonb;
+declare
+  c messaging.contacts;
+  v_is_out boolean;
 begin
-  if jsonb_array_length(p_texts) > 1 then
-    perform routing.lock_sessions_of(array(
-      select c.id from jsonb_array_elements(p_texts) x join messaging.contacts c
-        on c.account_id = (x ->> 'account_id')::uuid and c.phone = x ->> 'from'));
+  select * into c from messaging.contacts where id = p_contact for no key update;
+  v_is_out := 'all' = any (c.suppressed);
+  if p_intent = 'opt_out' then
+    perform messaging.opt_out(c, p_text ->> 'intent_source', p_text ->> 'body', p_message, p_now);
+    return case when v_is_out then 'quiet_opt_out' else 'opt_out' end;
+  elsif p_intent = 'opt_in' or (p_intent = 'opt_in_if_out' and v_is_out) then
+    perform messaging.opt_in(c, p_text ->> 'intent_source', p_text ->> 'body', p_message, p_now);
+    return 'opt_in';
+  elsif p_intent = 'help' then
+    return 'help';
   end if;
-  for v_text in select x from jsonb_array_elements(p_texts) with ordinality u(x, n) order by n loop
-    return next messaging.accept_inbound(v_text, p_now);
-  end loop;
+  return null;
+end $$;
+
+-- Of these contacts, those that are opted out by now; their sessions are fenced.
+create or replace function messaging.hold_opted_out(p_contacts uuid[], p_now timestamptz) returns uuid[]
+language plpgsql as $$
+declare v_out uuid[];
+begin
+  v_out := array(select id from messaging.contacts where id = any (p_contacts) and 'all' = any (suppressed));
+  perform routing.fence_contact(x, p_now) from unnest(v_out) x;
+  return v_out;
+end $$;
+
+-- Our own words after a keyword, ready for the webhook that waits.
+create or replace function messaging.store_confirmation(p_id uuid, p_text_id uuid, p_kind text, p_now timestamptz) returns void
+language plpgsql as $$
+declare m messaging.message_history;
+begin
+  select * into m from messaging.message_history where id = p_text_id;
+  insert into messaging.message_history (id, account_id, contact_id, number_id, direction, channel, body, status, purpose, in_reply_to, part, parts, traceparent, created_at)
+  values (p_id, m.account_id, m.contact_id, m.number_id, 'outbound', m.channel, security.account_text(m.account_id, p_kind), 'pending', 'confirmation', m.id, 1, 1, m.traceparent, p_now);
+  insert into messaging.outbox (message_id, account_id, contact_id, in_reply_to, purpose, due_at)
+  values (p_id, m.account_id, m.contact_id, m.id, 'confirmation', greatest(p_now, m.offer_until));
 end $$;
 
 -- Published to mcp-adapter: a text given by POST /mcp/chat joins the session's mailbox. Its answer goes to the caller only.

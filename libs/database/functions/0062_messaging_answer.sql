@@ -1,93 +1,97 @@
--- Published to routing: stores a turn's answer, one outbound message per part, all belonging to the newest text.
--- p_answer: {parts: [{body, segments, encoding}], hops: [...]}. p_streak null: the answer is fenced and never leaves.
--- Returns {waiters: [{waiter, message_id}], is_due}.
-create or replace function messaging.store_answer(
-  p_account uuid, p_session uuid, p_contact uuid, p_turn uuid, p_epoch integer, p_order_seq bigint, p_message_ids uuid[],
-  p_answer jsonb, p_streak integer, p_now timestamptz
-) returns jsonb
+-- Published to routing: stores the answers of turns, one outbound message per part, all of a turn belonging to its newest
+-- text. Returns for each turn {waiters: [{waiter, message_id}], is_due}.
+create or replace function messaging.store_answers(p_answers messaging.answer[], p_now timestamptz) returns table (turn_id uuid, stored jsonb)
 language plpgsql as $$
 declare
-  v_owner uuid := p_message_ids[cardinality(p_message_ids)];
-  v_first uuid := uuidv7();
-  v_id uuid;
-  v_part jsonb;
-  v_n integer := 0;
-  v_count integer := jsonb_array_length(p_answer -> 'parts');
-  v_waiters jsonb := '[]';
-  v_due timestamptz;
-  m record;
+  v_first uuid[] := array(select uuidv7() from generate_series(1, cardinality(p_answers)));
+  v_texts jsonb;
 begin
-  foreach v_id in array p_message_ids loop
-    -- The row lock settles the race with a gateway that gives up waiting: one of us sees the other's word.
-    update messaging.message_history set
-      status = case when p_streak is null then status else 'answered' end,
-      turn_id = p_turn,
-      answer_id = case when id = v_owner and p_streak is not null then v_first end,
-      transmission_path = transmission_path || coalesce(p_answer -> 'hops', '[]')
-    where id = v_id
-    returning waiter, offer_until, number_id, channel, traceparent into m;
-    if m.waiter is not null then
-      v_waiters := v_waiters || jsonb_build_object('waiter', m.waiter, 'message_id', v_id);
-    end if;
-  end loop;
-  v_due := greatest(p_now, m.offer_until);
+  -- The row locks settle the race with a gateway that gives up waiting: one of us sees the other's word.
+  with answered as (
+    update messaging.message_history m set
+      status = case when a.reply_streak is null then m.status else 'answered' end,
+      turn_id = a.turn_id,
+      answer_id = case when m.id = a.message_ids[cardinality(a.message_ids)] and a.reply_streak is not null then v_first[a.n] end,
+      transmission_path = m.transmission_path || coalesce(a.hops, '[]')
+    from (select a.*, x.id as message_id
+          from unnest(p_answers) with ordinality a(account_id, session_id, contact_id, turn_id, epoch, order_seq, message_ids, parts, hops, reply_streak, n)
+          cross join lateral unnest(a.message_ids) x(id)) a
+    where m.id = a.message_id
+    returning a.n, m.id, m.waiter, m.offer_until, m.number_id, m.channel, m.traceparent, m.id = a.message_ids[cardinality(a.message_ids)] as is_owner
+  )
+  select jsonb_object_agg(n, o) into v_texts from (
+    select n, jsonb_build_object(
+      'waiters', coalesce(jsonb_agg(jsonb_build_object('waiter', waiter, 'message_id', id)) filter (where waiter is not null), '[]'),
+      'owner', (jsonb_agg(jsonb_build_object('id', id, 'number_id', number_id, 'channel', channel, 'traceparent', traceparent,
+        'due_at', greatest(p_now, offer_until))) filter (where is_owner)) -> 0) as o
+    from answered group by n) x;
 
-  for v_part in select x from jsonb_array_elements(p_answer -> 'parts') x loop
-    v_n := v_n + 1;
-    v_id := case when v_n = 1 then v_first else uuidv7() end;
+  with part as (
+    select a.*, p.value as part, p.ordinality::smallint as part_no, jsonb_array_length(a.parts)::smallint as part_count,
+      case when p.ordinality = 1 then v_first[a.n] else uuidv7() end as id, v_texts -> (a.n::text) -> 'owner' as owner
+    from unnest(p_answers) with ordinality a(account_id, session_id, contact_id, turn_id, epoch, order_seq, message_ids, parts, hops, reply_streak, n)
+    cross join lateral jsonb_array_elements(a.parts) with ordinality p
+  ), written as (
     insert into messaging.message_history (id, account_id, session_id, contact_id, number_id, direction, channel, body, segments, encoding, status, turn_id,
-      transmission_path, traceparent, created_at, purpose, in_reply_to, part, parts)
-    values (v_id, p_account, p_session, p_contact, m.number_id, 'outbound', m.channel, v_part ->> 'body', (v_part ->> 'segments')::smallint, v_part ->> 'encoding',
-      case when p_streak is null then 'fenced' when m.channel = 'api' then 'returned' else 'pending' end, p_turn,
-      '[]', m.traceparent, p_now, 'reply', v_owner, v_n, v_count);
-    if p_streak is not null and m.channel <> 'api' then
-      insert into messaging.outbox (message_id, account_id, session_id, contact_id, in_reply_to, purpose, epoch, order_seq, part, reply_streak, due_at)
-      values (v_id, p_account, p_session, p_contact, v_owner, 'reply', p_epoch, p_order_seq, v_n, p_streak, v_due);
-    end if;
-  end loop;
-  return jsonb_build_object('waiters', v_waiters, 'is_due', p_streak is not null and m.channel <> 'api' and v_due <= p_now);
+      traceparent, created_at, purpose, in_reply_to, part, parts)
+    select id, account_id, session_id, contact_id, (owner ->> 'number_id')::uuid, 'outbound', owner ->> 'channel', part ->> 'body',
+      (part ->> 'segments')::smallint, part ->> 'encoding',
+      case when reply_streak is null then 'fenced' when owner ->> 'channel' = 'api' then 'returned' else 'pending' end,
+      part.turn_id, owner ->> 'traceparent', p_now, 'reply', (owner ->> 'id')::uuid, part_no, part_count
+    from part
+  ), billed as (
+    insert into billing.usage_ledger (source_id, kind, account_id, quantity, at)
+    select part.turn_id, 'agent_turn', account_id, 1, p_now from part where part_no = 1 and reply_streak is not null on conflict do nothing
+  )
+  insert into messaging.outbox (message_id, account_id, session_id, contact_id, in_reply_to, purpose, epoch, order_seq, part, reply_streak, due_at)
+  select id, account_id, session_id, contact_id, (owner ->> 'id')::uuid, 'reply', epoch, order_seq, part_no, reply_streak, (owner ->> 'due_at')::timestamptz
+  from part where reply_streak is not null and owner ->> 'channel' <> 'api';
+
+  return query
+    select a.turn_id, jsonb_build_object('waiters', v_texts -> (a.n::text) -> 'waiters',
+      'is_due', a.reply_streak is not null and v_texts -> (a.n::text) -> 'owner' ->> 'channel' <> 'api'
+        and (v_texts -> (a.n::text) -> 'owner' ->> 'due_at')::timestamptz <= p_now)
+    from unnest(p_answers) with ordinality a(account_id, session_id, contact_id, turn_id, epoch, order_seq, message_ids, parts, hops, reply_streak, n);
 end $$;
 
--- The send gate: the only way out. Writes what it decided and by which rule; the caller hands the message out, or not,
--- in the same transaction. Whoever stops a send (opt-out, takeover, session end) commits before or after us, never between.
-create or replace function messaging.decide_send(o messaging.outbox, p_body text, p_now timestamptz) returns messaging.send_decisions
+-- The send gate: the only way out. Writes what it decided for each message and by which rule; the caller hands out what is
+-- allowed in the same transaction. Whoever stops a send (opt-out, takeover, session end) commits before or after us, never
+-- between: the locks taken here are the ones that those take.
+create or replace function messaging.decide_send(p_outbox messaging.outbox[], p_now timestamptz) returns setof messaging.send_decisions
 language plpgsql as $$
-declare
-  d messaging.send_decisions;
-  v_rule text;
+declare v_epochs jsonb;
 begin
-  if o.epoch is null then
-    -- A message without a session's lock takes the contact's.
-    perform from messaging.contacts where id = o.contact_id for share;
-  elsif routing.hold_epoch(o.session_id) <> o.epoch then
-    v_rule := 'epoch';
-  end if;
-  if v_rule is null then
-    select case
+  select coalesce(jsonb_object_agg(e.session_id, e.epoch), '{}') into v_epochs
+  from routing.hold_epochs(array(select o.session_id from unnest(p_outbox) o where o.epoch is not null)) e;
+  -- A message that belongs to no session's order takes the contact's lock instead.
+  perform from messaging.contacts where id in (select o.contact_id from unnest(p_outbox) o where o.epoch is null) order by id for share;
+  return query
+    insert into messaging.send_decisions (account_id, message_id, verdict, rule, decided_at)
+    select o.account_id, o.message_id, case when r.rule is null then 'allow' else 'refuse' end, coalesce(r.rule, 'none'), p_now
+    from unnest(p_outbox) o
+    join messaging.message_history m on m.id = o.message_id
+    join messaging.contacts c on c.id = o.contact_id
+    cross join lateral (select case
+      when (v_epochs -> (o.session_id::text))::integer <> o.epoch then 'epoch'
       -- Our confirmation of an opt-out or of help is the one purpose that suppression lets pass.
       when o.purpose <> 'confirmation' and c.suppressed && array['all', o.purpose] then 'opted_out'
       when o.reply_streak > 20 then 'loop_breaker'
-      else (select 'content:' || r.name from messaging.content_rules r
-            where (r.account_id is null or r.account_id = o.account_id) and p_body ~* r.pattern limit 1)
-      end
-    into v_rule from messaging.contacts c where c.id = o.contact_id;
-  end if;
-  insert into messaging.send_decisions (account_id, message_id, verdict, rule, decided_at)
-  values (o.account_id, o.message_id, case when v_rule is null then 'allow' else 'refuse' end, coalesce(v_rule, 'none'), p_now)
-  returning * into d;
-  return d;
+      else (select 'content:' || x.name from messaging.content_rules x
+            where (x.account_id is null or x.account_id = o.account_id) and m.body ~* x.pattern limit 1)
+      end as rule) r
+    returning *;
 end $$;
 
 -- A refused message stays in the history with the rule that decided, and leaves the outbox. Returns an alert or null.
-create or replace function messaging.refuse(o messaging.outbox, d messaging.send_decisions, p_now timestamptz) returns jsonb
+create or replace function messaging.refuse(d messaging.send_decisions, p_now timestamptz) returns jsonb
 language plpgsql as $$
 begin
   update messaging.message_history set status = case d.rule when 'epoch' then 'fenced' else 'refused' end, decision_id = d.id,
     transmission_path = transmission_path || jsonb_build_array(jsonb_build_object('hop', 'refused', 'at', p_now, 'by', 'send-gate', 'rule', d.rule))
-  where id = o.message_id;
-  delete from messaging.outbox where message_id = o.message_id;
+  where id = d.message_id;
+  delete from messaging.outbox where message_id = d.message_id;
   if d.rule = 'loop_breaker' or d.rule like 'content:%' then
-    return analytics.raise_alert(o.account_id, 'send_refused', 'warning', d.rule, jsonb_build_object('message_id', o.message_id), p_now);
+    return analytics.raise_alert(d.account_id, 'send_refused', 'warning', d.rule, jsonb_build_object('message_id', d.message_id), p_now);
   end if;
   return null;
 end $$;
@@ -100,81 +104,102 @@ language sql stable as $$
     where e.session_id = o.session_id and (e.order_seq, e.part) < (o.order_seq, o.part) and not (e.state = 'twiml' and e.is_written))
 $$;
 
-create or replace function messaging.hand_out(o messaging.outbox, d messaging.send_decisions, p_via text, p_now timestamptz) returns messaging.message_history
+-- Hands out what these decisions allow; returns the messages.
+create or replace function messaging.hand_out(p_decisions messaging.send_decisions[], p_via text, p_now timestamptz) returns setof messaging.message_history
 language plpgsql as $$
-declare m messaging.message_history;
 begin
-  update messaging.outbox set state = case p_via when 'twiml' then 'twiml' else 'sending' end, handed_at = p_now, checked_at = null,
-    attempts = attempts + 1, is_written = false where message_id = o.message_id;
-  update messaging.message_history set status = 'handed_out', handed_via = p_via, decision_id = d.id,
-    transmission_path = transmission_path || jsonb_build_array(jsonb_build_object('hop', 'handed_out', 'at', p_now, 'by', 'sms-gateway', 'via', p_via))
-  where id = o.message_id returning * into m;
-  perform billing.append_usage(m.account_id, m.id, 'outbound_segment', m.segments, p_now);
-  return m;
+  update messaging.outbox o set state = case p_via when 'twiml' then 'twiml' else 'sending' end, handed_at = p_now, checked_at = null,
+    attempts = o.attempts + 1, is_written = false
+  from unnest(p_decisions) d where o.message_id = d.message_id and d.verdict = 'allow';
+  return query
+    with handed as (
+      update messaging.message_history m set status = 'handed_out', handed_via = p_via, decision_id = d.id,
+        transmission_path = m.transmission_path || jsonb_build_array(jsonb_build_object('hop', 'handed_out', 'at', p_now, 'by', 'sms-gateway', 'via', p_via))
+      from unnest(p_decisions) d where m.id = d.message_id and d.verdict = 'allow'
+      returning m.*
+    ), billed as (
+      insert into billing.usage_ledger (source_id, kind, account_id, quantity, at)
+      select h.id, 'outbound_segment', h.account_id, h.segments, p_now from handed h on conflict do nothing
+    )
+    select * from handed;
 end $$;
 
--- What a webhook may answer for its text: {state: undecided | blocked | empty | send, answer_id, body, alert}.
--- p_give_up: the webhook waits no longer; an answer that comes later is due by REST at once.
+-- What webhooks may answer for their texts: for each, in order, {state: undecided | blocked | empty | send, answer_id, body, alert}.
+-- p_gives_up: the webhook waits no longer; an answer that comes later is due by REST at once.
 -- A repeated SID gets what the first got, if the gate still lets it pass.
-create or replace function messaging.take_reply(p_message_id uuid, p_give_up boolean, p_now timestamptz) returns jsonb
+create or replace function messaging.take_reply(p_message_ids uuid[], p_gives_up boolean[], p_now timestamptz) returns setof jsonb
+language plpgsql as $$
+declare
+  v_outbox messaging.outbox[] := array(
+    select o from messaging.outbox o where o.in_reply_to = any (p_message_ids) and o.part = 1 order by o.message_id for update);
+  v_open messaging.outbox[] := array(select o from unnest(v_outbox) o where o.state = 'twiml' or (o.state = 'ready' and not messaging.is_blocked(o)));
+  v_decisions messaging.send_decisions[];
+  v_sends jsonb := '{}';
+  v_alerts jsonb := '{}';
+begin
+  if v_open <> '{}' then
+    v_decisions := array(select d from messaging.decide_send(v_open, p_now) d);
+    -- Handed out now, or (a repeated SID) handed out before and still allowed.
+    select coalesce(jsonb_object_agg(m.in_reply_to, jsonb_build_object('state', 'send', 'answer_id', m.id, 'body', m.body)), '{}') into v_sends
+    from messaging.hand_out(array(
+      select d from unnest(v_decisions) d join unnest(v_open) o on o.message_id = d.message_id where o.state = 'ready'), 'twiml', p_now) m;
+    if exists (select from unnest(v_open) o where o.state = 'twiml') then
+      v_sends := v_sends || (
+        select coalesce(jsonb_object_agg(m.in_reply_to, jsonb_build_object('state', 'send', 'answer_id', m.id, 'body', m.body)), '{}')
+        from unnest(v_decisions) d join unnest(v_open) o on o.message_id = d.message_id and o.state = 'twiml' and d.verdict = 'allow'
+        join messaging.message_history m on m.id = d.message_id);
+    end if;
+    if exists (select from unnest(v_decisions) d where d.verdict <> 'allow') then
+      -- A TwiML that went out before stays with the reconciler: the carrier may have it.
+      select coalesce(jsonb_object_agg(o.in_reply_to, messaging.refuse(d, p_now)), '{}') into v_alerts
+      from unnest(v_decisions) d join unnest(v_open) o on o.message_id = d.message_id and o.state = 'ready' where d.verdict <> 'allow';
+    end if;
+  end if;
+  return query
+    select coalesce(v_sends -> (i.id::text),
+      case when v_alerts ? (i.id::text) then jsonb_build_object('state', 'empty', 'alert', v_alerts -> (i.id::text)) end,
+      case o.state when 'ready' then messaging.take_blocked(o, i.gives_up, p_now) when 'twiml' then '{"state": "empty"}' when 'sending' then '{"state": "empty"}' end,
+      messaging.take_other(i.id, i.gives_up, p_now))
+    from unnest(p_message_ids, p_gives_up) with ordinality i(id, gives_up, n)
+    left join unnest(v_outbox) o on o.in_reply_to = i.id
+    order by i.n;
+end $$;
+
+-- An earlier answer of the session has to leave first.
+create or replace function messaging.take_blocked(o messaging.outbox, p_gives_up boolean, p_now timestamptz) returns jsonb
+language plpgsql as $$
+begin
+  if not p_gives_up then return '{"state": "blocked"}'; end if;
+  update messaging.outbox set due_at = least(due_at, p_now) where message_id = o.message_id;
+  return '{"state": "empty"}';
+end $$;
+
+-- A text whose answer is not in the outbox: not answered yet, answered under another SID, or settled already.
+create or replace function messaging.take_other(p_message_id uuid, p_gives_up boolean, p_now timestamptz) returns jsonb
 language plpgsql as $$
 declare
   i messaging.message_history;
   m messaging.message_history;
   o messaging.outbox;
-  d messaging.send_decisions;
 begin
-  select * into o from messaging.outbox where in_reply_to = p_message_id and part = 1 for update;
-  if not found then
-    -- Not answered yet, or settled already.
-    select * into i from messaging.message_history where id = p_message_id;
-    if i.status = 'waiting' then
-      if not p_give_up then return jsonb_build_object('state', 'undecided'); end if;
-      update messaging.message_history set offer_until = p_now where id = p_message_id and status = 'waiting';
-      if found then return jsonb_build_object('state', 'empty'); end if;
-      -- Answered while we waited for the row: look again.
-      return messaging.take_reply(p_message_id, p_give_up, p_now);
-    end if;
-    if i.answer_id is null then return jsonb_build_object('state', 'empty'); end if;
-    -- Settled. Only the TwiML that this SID got may be repeated, and only if it may still be sent.
-    select * into m from messaging.message_history where id = i.answer_id;
-    if m.handed_via is distinct from 'twiml' then return jsonb_build_object('state', 'empty'); end if;
-    o.message_id := m.id; o.account_id := m.account_id; o.session_id := m.session_id; o.contact_id := m.contact_id; o.purpose := m.purpose;
-    o.reply_streak := 0;
-    o.epoch := routing.turn_epoch(m.turn_id);
-    d := messaging.decide_send(o, m.body, p_now);
-    return case when d.verdict = 'allow' then jsonb_build_object('state', 'send', 'answer_id', m.id, 'body', m.body) else jsonb_build_object('state', 'empty') end;
+  select * into i from messaging.message_history where id = p_message_id;
+  if i.status = 'waiting' then
+    if not p_gives_up then return '{"state": "undecided"}'; end if;
+    update messaging.message_history set offer_until = p_now where id = p_message_id and status = 'waiting';
+    -- Else it was answered while we waited for the row, and its answer is in the outbox now.
+    return case when found then '{"state": "empty"}' else '{"state": "undecided"}' end;
   end if;
-  if o.state = 'sending' then return jsonb_build_object('state', 'empty'); end if;
-  if o.state = 'ready' and messaging.is_blocked(o) then
-    if p_give_up then
-      update messaging.outbox set due_at = least(due_at, p_now) where message_id = o.message_id;
-      return jsonb_build_object('state', 'empty');
-    end if;
-    return jsonb_build_object('state', 'blocked');
+  if i.answer_id is null then return '{"state": "empty"}'; end if;
+  select * into m from messaging.message_history where id = i.answer_id;
+  -- Only the TwiML that this SID got may be repeated, and only if it may still be sent.
+  if m.handed_via is distinct from 'twiml' then return '{"state": "empty"}'; end if;
+  o.message_id := m.id; o.account_id := m.account_id; o.session_id := m.session_id; o.contact_id := m.contact_id; o.purpose := m.purpose;
+  o.reply_streak := 0;
+  o.epoch := routing.turn_epoch(m.turn_id);
+  if exists (select from messaging.decide_send(array[o], p_now) d where d.verdict = 'allow') then
+    return jsonb_build_object('state', 'send', 'answer_id', m.id, 'body', m.body);
   end if;
-
-  select * into m from messaging.message_history where id = o.message_id;
-  d := messaging.decide_send(o, m.body, p_now);
-  if d.verdict <> 'allow' then
-    -- A TwiML that went out before stays with the reconciler: the carrier may have it.
-    return jsonb_build_object('state', 'empty', 'alert', case when o.state = 'ready' then messaging.refuse(o, d, p_now) end);
-  end if;
-  if o.state = 'ready' then m := messaging.hand_out(o, d, 'twiml', p_now); end if;
-  return jsonb_build_object('state', 'send', 'answer_id', m.id, 'body', m.body);
-end $$;
-
--- Several at once: sessions are locked first, in id order; the answers come back in the order asked.
-create or replace function messaging.take_replies(p_ids uuid[], p_give_up boolean[], p_now timestamptz) returns setof jsonb
-language plpgsql as $$
-declare v_item record;
-begin
-  if cardinality(p_ids) > 1 then
-    perform routing.hold_epochs(array(select m.session_id from unnest(p_ids) x join messaging.message_history m on m.id = x where m.session_id is not null));
-  end if;
-  for v_item in select x.id, x.gives_up from unnest(p_ids, p_give_up) x(id, gives_up) loop
-    return next messaging.take_reply(v_item.id, v_item.gives_up, p_now);
-  end loop;
+  return '{"state": "empty"}';
 end $$;
 
 -- The TwiML of these answers went out on their sockets.

@@ -2,28 +2,20 @@
 create or replace function messaging.claim_due(p_limit integer, p_now timestamptz) returns jsonb
 language plpgsql as $$
 declare
-  o messaging.outbox;
-  d messaging.send_decisions;
-  m messaging.message_history;
-  v_sends jsonb := '[]';
-  v_alerts jsonb := '[]';
-  v_alert jsonb;
+  v_outbox messaging.outbox[] := array(
+    select o from messaging.outbox o
+    where o.state = 'ready' and o.due_at <= p_now and not messaging.is_blocked(o)
+    order by o.due_at, o.message_id limit p_limit for update skip locked);
+  v_decisions messaging.send_decisions[];
+  v_sends jsonb;
+  v_alerts jsonb;
 begin
-  for o in
-    select x.* from messaging.outbox x
-    where x.state = 'ready' and x.due_at <= p_now and not messaging.is_blocked(x)
-    order by x.due_at, x.message_id limit p_limit for update skip locked
-  loop
-    select * into m from messaging.message_history where id = o.message_id;
-    d := messaging.decide_send(o, m.body, p_now);
-    if d.verdict = 'allow' then
-      m := messaging.hand_out(o, d, 'rest', p_now);
-      v_sends := v_sends || messaging.send_json(m, o);
-    else
-      v_alert := messaging.refuse(o, d, p_now);
-      if v_alert is not null then v_alerts := v_alerts || v_alert; end if;
-    end if;
-  end loop;
+  if v_outbox = '{}' then return '{"sends": [], "alerts": []}'; end if;
+  v_decisions := array(select d from messaging.decide_send(v_outbox, p_now) d);
+  select coalesce(jsonb_agg(messaging.send_json(m, o)), '[]') into v_sends
+  from messaging.hand_out(v_decisions, 'rest', p_now) m join unnest(v_outbox) o on o.message_id = m.id;
+  select coalesce(jsonb_agg(x.alert) filter (where x.alert is not null), '[]') into v_alerts
+  from (select messaging.refuse(d, p_now) as alert from unnest(v_decisions) d where d.verdict <> 'allow') x;
   return jsonb_build_object('sends', v_sends, 'alerts', v_alerts);
 end $$;
 
@@ -164,9 +156,9 @@ begin
     -- Parts keep their order by hanging on the message's own id as if it were a session.
     insert into messaging.outbox (message_id, account_id, session_id, contact_id, purpose, order_seq, part, due_at)
     values (v_part_id, p_account, v_id, c.id, p_message ->> 'purpose', 1, v_n, p_now) returning * into o;
-    d := messaging.decide_send(o, v_part ->> 'body', p_now);
+    select * into d from messaging.decide_send(array[o], p_now);
     if d.verdict = 'refuse' then
-      v_alert := messaging.refuse(o, d, p_now);
+      v_alert := messaging.refuse(d, p_now);
       -- Half a message is worse than none.
       update messaging.message_history m set status = 'refused', decision_id = d.id
       from messaging.outbox x where x.session_id = v_id and m.id = x.message_id;

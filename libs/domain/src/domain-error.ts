@@ -32,6 +32,7 @@ const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   payload_too_large: 413,
   unsupported_media_type: 415,
   endpoint_refused: 422,
+  agent_probe_failed: 422,
   idempotency_mismatch: 422,
   unavailable: 503,
   rpc_unavailable: 503,

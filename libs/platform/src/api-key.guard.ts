@@ -31,6 +31,8 @@ export class ApiKeyGuard implements CanActivate {
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
+    // On a class and on a method: the method's scope was checked the first time already.
+    if (callers.has(request)) return true;
     const needed = this.reflector.getAllAndOverride<Scope>(NEEDED_SCOPE, [context.getHandler(), context.getClass()]);
     const caller = await this.authenticate(request.headers.authorization);
     if (!allows(caller.scopes, needed)) throw new DomainError('forbidden', `This API key lacks the scope "${needed}".`);

@@ -28,7 +28,8 @@ export class IdempotencyInterceptor implements NestInterceptor {
     if (key.length === 0 || key.length > 255) throw new DomainError('invalid_request', 'Idempotency-Key must have 1 to 255 characters.');
 
     const { accountId } = callerOf(context);
-    const route = request.routeOptions.url ?? request.url;
+    // The path itself: the same key on two resources of one route is two requests.
+    const route = request.url;
     const hash = createHash('sha256').update(JSON.stringify(request.body ?? null)).digest('hex');
     const earlier = await this.sql.value<Earlier | null>('security.begin_idempotent', [accountId, route, key, hash, new Date()]);
     if (earlier) {

@@ -1,6 +1,7 @@
 export { Alerts } from './alerts.js';
 export type { Alert } from './alerts.js';
-export { AccountId, ApiKeyGuard, Scoped } from './api-key.guard.js';
+export { AccountId, ApiKeyGuard, Scoped, callerOf } from './api-key.guard.js';
+export type { Caller } from './api-key.guard.js';
 export { bootstrap, createAdapter } from './bootstrap.js';
 export { Egress } from './egress/egress.js';
 export { PlatformEnv, readEnv } from './env.js';

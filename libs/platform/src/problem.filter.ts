@@ -41,8 +41,10 @@ export class ProblemFilter implements ExceptionFilter {
     const reply = host.switchToHttp().getResponse<FastifyReply>();
     const problem = describe(error) ?? { status: 500, code: 'internal', detail: 'Something went wrong on our side.' };
     if (problem.status >= 500) {
-      // The only place that logs an unknown error, with what it takes to find the request again.
-      this.logger.error(`${request.method} ${request.routeOptions?.url ?? 'unknown route'} ${request.id} ${problem.code}: ${(error as Error).message}`, (error as Error).stack ?? '', 'Http');
+      // The only place that logs what a request did not cause, with what it takes to find it again.
+      const line = `${request.method} ${request.routeOptions?.url ?? 'unknown route'} ${request.id} ${problem.code}: ${(error as Error).message}`;
+      if (error instanceof DomainError) this.logger.warn(line);
+      else this.logger.error(line, (error as Error).stack ?? '', 'Http');
     }
     void reply
       .status(problem.status)

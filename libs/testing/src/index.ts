@@ -1,4 +1,4 @@
-export { freePort } from './free-port.js';
+export { freePort, isPortFree } from './free-port.js';
 export { POSTGRES_STOP, startPostgres } from './postgres.js';
 export type { PostgresOptions, RunningPostgres } from './postgres.js';
 export { pings, REDIS_STOP, startRedis } from './redis.js';

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { dirname } from 'node:path';
 import pg from 'pg';
+import { isPortFree } from './free-port.js';
 import { postgresBinaries, type PostgresBinaries } from './postgres-binaries.js';
 import { openData, SERVER_ENV } from './postgres-data.js';
 import { diskFull, ServerError } from './server-error.js';
@@ -89,6 +90,7 @@ const launch = async (
     signal?.throwIfAborted();
     // A killed postmaster's backends end by themselves, unless they are deep in a query; until then memory stays locked.
     await endLeftovers(dir, ['postgres'], [['SIGINT', 3_000], ['SIGQUIT', 2_000], ['SIGKILL', 5_000]]);
+    if (!(await isPortFree(port))) throw portInUse(port);
     const log = openLog(logFile);
     const child = spawn(postgres, ['-D', dir, ...flags], {
       cwd: dir,
@@ -123,29 +125,32 @@ const launch = async (
 };
 
 const explain = (said: string, dir: string, port: number, logFile: string): ServerError => {
-  if (/could not bind .*: Address already in use/.test(said)) {
-    return new ServerError(`Port ${port}, which Postgres wants, is in use by another program.`);
-  }
+  if (/could not bind .*: Address already in use/.test(said)) return portInUse(port);
   return diskFull(said, dirname(dir)) ?? new ServerError(`Postgres stopped while it started (log: ${logFile}):\n${said || '(no output)'}`);
 };
 
+const portInUse = (port: number): ServerError => new ServerError(`Port ${port}, which Postgres wants, is in use by another program.`);
+
 /** False when the server is gone or the time is up. */
 const accepts = async (url: string, child: ChildProcess, end: number): Promise<boolean> => {
-  while (Date.now() < end) {
-    if (hasExited(child) || child.pid === undefined) return false;
-    const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
-    client.on('error', () => undefined);
-    try {
-      await client.connect();
-      await client.query('select 1');
-      return true;
-    } catch {
-      await exitWithin(child, 30);
-    } finally {
-      await client.end().catch(() => undefined);
-    }
+  for (; Date.now() < end && !hasExited(child); await exitWithin(child, 30)) {
+    if (await answers(url)) return !hasExited(child);
   }
   return false;
+};
+
+const answers = async (url: string): Promise<boolean> => {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    await client.query('select 1');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
 };
 
 const ensureDatabase = async (adminUrl: string, name: string): Promise<void> => {

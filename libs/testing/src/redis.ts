@@ -2,9 +2,10 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, realpathSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { isPortFree } from './free-port.js';
 import { redisBinary } from './redis-binary.js';
 import { diskFull, ServerError } from './server-error.js';
-import { endLeftovers, exitOf, exitWithin, hasExited, openLog, stopProcess, type RunningServer, type StopSignals } from './server-process.js';
+import { endLeftovers, exitWithin, hasExited, openLog, stopProcess, type RunningServer, type StopSignals } from './server-process.js';
 
 export const REDIS_STOP: StopSignals = [
   ['SIGTERM', 5_000],
@@ -43,6 +44,7 @@ export const startRedis = async (options: RedisOptions): Promise<RunningRedis> =
   const binary = options.binary ?? (process.env.TEST_REDIS_BIN || (await redisBinary({ cacheDir, say })));
   signal?.throwIfAborted();
   await endLeftovers(cwd, ['redis-server', 'valkey-server'], REDIS_STOP);
+  if (!(await isPortFree(port))) throw portInUse(port);
   const log = openLog(logFile);
   const child = spawn(binary, ['--port', String(port), '--dir', cwd, ...SETTINGS], {
     cwd,
@@ -60,7 +62,7 @@ export const startRedis = async (options: RedisOptions): Promise<RunningRedis> =
     signal?.throwIfAborted();
     const said = log.tail().trim();
     await stop();
-    if (/Address already in use/.test(said)) throw new ServerError(`Port ${port}, which Redis wants, is in use by another program.`);
+    if (/Address already in use/.test(said)) throw portInUse(port);
     throw diskFull(said, cwd) ?? new ServerError(`${binary} did not start (log: ${logFile}):\n${said || '(no output)'}`);
   } finally {
     signal?.removeEventListener('abort', abort);
@@ -68,11 +70,12 @@ export const startRedis = async (options: RedisOptions): Promise<RunningRedis> =
   }
 };
 
+const portInUse = (port: number): ServerError => new ServerError(`Port ${port}, which Redis wants, is in use by another program.`);
+
 const answers = async (port: number, child: ChildProcess): Promise<boolean> => {
   for (const end = Date.now() + READY_TIMEOUT_MS; Date.now() < end; await exitWithin(child, 20)) {
     if (hasExited(child) || child.pid === undefined) return false;
-    // Asked again at the end: whoever else has the port may have answered.
-    if ((await Promise.race([pings(port), exitOf(child).then(() => false)])) && !hasExited(child)) return true;
+    if (await pings(port)) return !hasExited(child);
   }
   return false;
 };

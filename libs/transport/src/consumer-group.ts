@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Delivery } from './entry.js';
 import { deadStream, requestStream, STREAM_FUSE } from './keys.js';
@@ -70,10 +71,10 @@ export class ConsumerGroup {
     if (ids.length > 0) await this.command.xclaim(this.stream, this.service, this.consumer, 0, ...ids, 'JUSTID');
   }
 
-  /** The entry is done and leaves the stream, so that the stream's length is the backlog. One command per tick for all. */
+  /** The entry is done and leaves the stream, so that the stream's length is the backlog. One command for all of a tick. */
   ack(id: string): Promise<unknown> {
     this.acks.push(id);
-    this.flushed ??= new Promise((resolve) => setImmediate(resolve)).then(() => this.flushAcks());
+    this.flushed ??= nextTurn().then(() => this.flushAcks());
     return this.flushed;
   }
 

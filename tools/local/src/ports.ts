@@ -1,18 +1,10 @@
-import { createServer } from 'node:net';
-import { ServerError } from '@darkspere/testing';
+import { isPortFree, ServerError } from '@darkspere/testing';
 
 /** Throws one `ServerError` that names every port of `wanted` which another program has. */
 export const checkPorts = async (wanted: Readonly<Record<string, number>>): Promise<void> => {
   const faults = await Promise.all(
-    Object.entries(wanted).map(async ([name, port]) => ((await isFree(port)) ? [] : [`Port ${port}, which ${name} needs, is in use by another program.`])),
+    Object.entries(wanted).map(async ([name, port]) => ((await isPortFree(port)) ? [] : [`Port ${port}, which ${name} needs, is in use by another program.`])),
   );
   if (faults.flat().length === 0) return;
   throw new ServerError([...faults.flat(), 'End that program, or move every port of this run, for example: DARKSPERE_PORT_OFFSET=1000 npm start'].join('\n'));
 };
-
-const isFree = (port: number): Promise<boolean> =>
-  new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', (error: NodeJS.ErrnoException) => (error.code === 'EADDRINUSE' ? resolve(false) : reject(error)));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });

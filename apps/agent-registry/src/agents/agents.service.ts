@@ -78,8 +78,7 @@ export class AgentsService {
     if (agent.dialect === 'builtin') throw new DomainError('conflict', 'The built-in team has no endpoint, key or dialect to change.');
     const report = await this.probes.tryOut(agent, connection);
     if (!report.passed) {
-      throw new DomainError(PROBE_FAILED, 'The changed agent did not pass its probe; it stays as it was. See the report.', {
-        code: 'agent_probe_failed',
+      throw new DomainError('agent_probe_failed', 'The changed agent did not pass its probe; it stays as it was. See the report.', {
         report: reportView(report),
       });
     }
@@ -92,8 +91,6 @@ export class AgentsService {
     return this.egress.parse(endpoint).href;
   }
 }
-
-const PROBE_FAILED = 'endpoint_refused';
 
 const fieldsOf = (agent: AgentEntity, patch: PatchAgent, connection: Connection | null): AgentFields => {
   const current = connection !== null && agent.status === 'pending' ? 'active' : agent.status;

@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { answerWith, type Draft, type GuardedModel } from '@darkspere/agent-kit';
 import type { Captured } from './captured.js';
 import { converse, type ConverseInput } from './converse.js';
-import type { KnowledgeIndex } from './match.js';
+import type { KnowledgeIndex } from './knowledge-index.js';
 import { taskFor } from './prompt.js';
 
 export const KNOWLEDGE = Symbol('KnowledgeIndex');

@@ -4,7 +4,7 @@ import type { Captured } from './captured.js';
 import { compose, LONG_REPLY, type Part, septets, SHORT_REPLY } from './compose.js';
 import type { Field } from './fields.js';
 import { fresh, saidIn } from './fresh.js';
-import type { KnowledgeIndex } from './match.js';
+import type { KnowledgeIndex } from './knowledge-index.js';
 import { partsOf, topicsOf } from './parts.js';
 import { type EngagementState, readState, writeState } from './state.js';
 import { type Kind, takeTurn, type Turn } from './turn.js';
@@ -42,10 +42,9 @@ export const converse = (input: ConverseInput, draft?: Draft<Captured>): Convers
   const lastReply = input.history.findLast((entry) => entry.role !== 'user')?.content ?? '';
   const mustIntroduce = !before.isIntroduced;
   const said = saidIn(lastReply);
-  const words = draft?.isAnswered ? draft.text : null;
   const answered = topicsOf(turn, knowledge);
 
-  const body = partsOf({ turn, knowledge, said, mustIntroduce, words });
+  const body = partsOf({ turn, knowledge, said, mustIntroduce, words: draft?.text ?? null });
   const field = NO_QUESTION.includes(turn.kind) ? null : fieldToAsk(turn.state, answered, passedOver(turn));
   const end = endOf(field, turn, said, body.length);
   const max = turn.kind === 'more' ? LONG_REPLY : SHORT_REPLY;

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Knowledge } from './knowledge.js';
-import { indexOf, type KnowledgeIndex } from './match.js';
+import { indexOf, type KnowledgeIndex } from './knowledge-index.js';
 
 /** Reads and checks the knowledge file once, at start. Throws one error that lists every fault with its place. */
 export const loadKnowledge = (path: string): KnowledgeIndex => indexOf(parseKnowledge(readJson(path), path));

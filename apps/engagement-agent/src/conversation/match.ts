@@ -1,48 +1,13 @@
-import type { Knowledge, Topic } from './knowledge.js';
+import type { Topic } from './knowledge.js';
+import { type KnowledgeIndex, WORD } from './knowledge-index.js';
 import type { Sentence } from './sentences.js';
-import { Typos } from './typos.js';
-import { isFiller, stem, wordsOf } from './words.js';
+import { stem } from './words.js';
 
-interface Phrase {
-  topic: number;
-  stems: string[];
-}
-
-/** The knowledge, prepared for look-ups: built once at start. */
-export interface KnowledgeIndex {
-  knowledge: Knowledge;
-  words: Map<string, { topic: number; weight: number }[]>;
-  phrases: Map<string, Phrase[]>;
-  typos: Typos;
-}
-
-const WORD = 2;
-const HINT = 1;
 const PHRASE = 2;
-/** One word, two hints or one phrase. */
 const THRESHOLD = 2;
-/** In a text as short as "growth?" or "hours" a hint says as much as a word. */
+/** In a question as short as "what hours?", or a single word, a hint says as much as a word. */
 const TERSE_WORDS = 2;
 const PLAN_CONTEXT = /\b(?:plan|plans|tier|package|option|subscription|include|includes|included|how many|come with|comes with|get with|feature|features|limit|limits|vs|versus|difference|compare|upgrade|version|(?:tell me|more|details|info|information|know|what) about)\b/;
-
-export const indexOf = (knowledge: Knowledge): KnowledgeIndex => {
-  const index: KnowledgeIndex = { knowledge, words: new Map(), phrases: new Map(), typos: new Typos(new Set()) };
-  const add = (word: string, topic: number, weight: number) => {
-    const postings = index.words.get(stem(word)) ?? [];
-    if (!postings.some((posting) => posting.topic === topic)) index.words.set(stem(word), [...postings, { topic, weight }]);
-  };
-  knowledge.topics.forEach((topic, at) => {
-    topic.words.forEach((word) => add(word, at, WORD));
-    topic.hints.forEach((word) => add(word, at, HINT));
-    for (const phrase of topic.phrases) {
-      const stems = wordsOf(phrase).filter((word) => !isFiller(word)).map(stem);
-      const first = stems[0];
-      if (first) index.phrases.set(first, [...(index.phrases.get(first) ?? []), { topic: at, stems }]);
-    }
-  });
-  index.typos = new Typos(new Set(knowledge.topics.flatMap((topic) => topic.words)));
-  return index;
-};
 
 /**
  * The topics that a sentence speaks of, in its order. The best topic takes the words that speak for it; another one
@@ -68,14 +33,14 @@ export const topicsIn = (sentence: Sentence, index: KnowledgeIndex, recent: read
 /** Per topic: which position of the sentence speaks for it, how strongly. */
 type Signs = Map<number, Map<number, number>>;
 
-const signsOf = ({ words, stems }: Sentence, { words: postings, phrases, typos }: KnowledgeIndex): Signs => {
+const signsOf = ({ words, stems, isQuestion }: Sentence, { words: postings, phrases, typos }: KnowledgeIndex): Signs => {
   const signs: Signs = new Map();
   const mark = (topic: number, position: number, weight: number) => {
     const marks = signs.get(topic) ?? new Map<number, number>();
     marks.set(position, Math.max(marks.get(position) ?? 0, weight));
     signs.set(topic, marks);
   };
-  const isTerse = stems.length <= TERSE_WORDS;
+  const isTerse = stems.length <= (isQuestion ? TERSE_WORDS : 1);
   stems.forEach((written, at) => {
     const known = postings.has(written) || phrases.has(written) ? written : stem(typos.correct(words[at]!));
     for (const { topic, weight } of postings.get(known) ?? []) mark(topic, at, isTerse ? WORD : weight);

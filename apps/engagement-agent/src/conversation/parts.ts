@@ -58,6 +58,7 @@ export const partsOf = (stage: Stage): Part[] => {
     case 'closing':
       return [...open, say('note', NOTES.anytime)];
     case 'unclear':
+      if (turn.before.followUp) return [...greet, say('answer', NOTES.passedOn)];
       return [...greet, say('answer', mustIntroduce ? NOTES.invite(scope) : NOTES.unclear(scope))];
     case 'chat':
       if (turn.newFollowUp) return [...open, say('note', NOTES.complete), ...promise];
@@ -95,7 +96,7 @@ const answersOf = ({ turn, knowledge, said, words }: Stage): Part[] => {
 
 const promiseOf = ({ turn, knowledge, said }: Stage): Part[] => {
   const { signals } = turn.meaning;
-  const isAskedAgain = turn.state.followUp !== null && (signals.has('wants_person') || signals.has('complaint') || turn.meaning.topics.some((topic) => topic.followUp));
+  const isAskedAgain = turn.state.followUp !== null && (turn.kind === 'person' || signals.has('wants_person') || signals.has('complaint') || turn.meaning.topics.some((topic) => topic.followUp));
   if (!turn.newFollowUp && !isAskedAgain) return [];
   const { promise, already } = knowledge.followUp;
   return [{ kind: 'promise', options: fresh(turn.newFollowUp && !turn.before.followUp ? promise : already, said).slice(0, 1) }];

@@ -12,15 +12,16 @@ const STATED = new RegExp(
 );
 const PLACED = new RegExp(`^(?:\\S+ ){0,4}?(?:,\\s*)?(?:from|at|with|of) (${NAME})`, 'iu');
 const AT = new RegExp(`\\b(?:at|from|with) (${CAPITALISED})`, 'u');
-const WE_ARE = new RegExp(`\\b(?:[Ww]e're|[Ww]e are|[Tt]his is|[Hh]ere is) (${CAPITALISED})`, 'u');
+const AT_WORK = new RegExp(`\\bat (${CAPITALISED})`, 'u');
+const WE_ARE = new RegExp(`\\b[Ww]e(?:'re| are) (${CAPITALISED})`, 'u');
 
 // Where a company's name ends in running text.
 const STOPS = /^(?:and|we|i|i'm|im|we're|who|but|in|on|at|about|based|looking|need|needs|want|wants|team|is|are|with|to|for|from|so|have|has|our|my|please|thanks|thx|that|which|where|because|or|as|here|there|how|what|do|does|can|could|around|over|roughly|approx|approximately|near|it|you|your|trying|interested|hoping|just|currently|btw|by|it's|of)$/i;
 const NOT_COMPANIES = new Set(
   ('a an my your our home work school college university church lunch vacation holiday here there me you us them it this that what which the none no yes ok okay ' +
-    'nothing skip pass now today tomorrow yesterday noon night looking going trying interested not just still very really sure ready happy so good fine great sorry done ' +
+    'nothing skip pass maybe about around roughly like over only monday tuesday wednesday thursday friday now today tomorrow yesterday noon night looking going trying interested not just still very really sure ready happy so good fine great sorry done ' +
     'all someone anyone people customers clients patients users texts messages twilio hubspot salesforce slack zapier starter growth enterprise small big large medium ' +
-    'chicago boston texas california florida york berlin london paris canada america usa europe ohio seattle denver miami dallas austin houston atlanta').split(' '),
+    'chicago boston texas california florida york berlin london paris canada america usa europe ohio seattle denver accounting sales marketing support hr finance it legal purchasing procurement billing operations engineering miami dallas austin houston atlanta').split(' '),
 );
 
 /** A company that a sentence names: "from Acme", "I work at Blue Sky Dental", "our company is called X". */
@@ -37,24 +38,26 @@ export const readCompany = (text: string, introducedName: string | null): string
     const anywhere = placed ?? AT.exec(text)?.[1];
     return anywhere ? trimmed(anywhere) : null;
   }
-  const we = WE_ARE.exec(text)?.[1];
-  return we && /^We|^we| we/i.test(text) ? trimmed(we) : null;
+  const ours = WE_ARE.exec(text)?.[1] ?? (/^(?:i'm|i am|im|i|we're|we are|we)\b[^?]+$/i.test(text) ? AT_WORK.exec(text)?.[1] : undefined);
+  return ours ? trimmed(ours) : null;
 };
 
+const COUNT_OF_PEOPLE = /^(?:(?:maybe|about|around|like|roughly|only|just|over) )*[\d,.k+-]+ (?:people|persons?|employees?|staff|of us|ppl|workers|folks)\b/i;
+export const PRIVATE_PERSON = 'Private person';
 const ALONE = /\b(?:self[- ]employed|freelanc\w*|sole (?:trader|proprietor)|just me|only me|myself|solo)\b/i;
 const PRIVATE = /\b(?:no company|no business|not a (?:company|business)|personal use|individual|private person|don'?t have (?:a|one)|do not have (?:a|one)|not working|unemployed|retired|student)\b/i;
 
 /** The answer to "which company are you with": a name, or that there is none. */
 export const readCompanyAnswer = (text: string): { company: string; isAlone: boolean } | null => {
   if (ALONE.test(text)) return { company: 'Self-employed', isAlone: true };
-  if (PRIVATE.test(text)) return { company: 'Private person', isAlone: false };
+  if (PRIVATE.test(text)) return { company: PRIVATE_PERSON, isAlone: false };
   const stated = readCompany(text, null);
   if (stated) return { company: stated, isAlone: false };
   const bare = text
     .replace(/^(?:(?:hi|hello|sure|ok|okay|yes|yeah|oh|well|just|um|hey)[,.!]?\s+)+/i, '')
     .replace(/^(?:it's|its|it is|i'm|im|i am|we're|we are|this is|i'm from|from|at|with|for|called|named|a company called|the company is)\s+/i, '')
     .replace(/^(?:from|at|with|called|a company called)\s+/i, '');
-  if (bare.split(' ').length > 8 || /\b(?:is|are|was|were|will|would|don't|not|can|can't|just|very|really)\b/i.test(bare)) return null;
+  if (COUNT_OF_PEOPLE.test(bare) || bare.split(' ').length > 8 || /\b(?:is|are|was|were|will|would|don't|not|can|can't|just|very|really)\b/i.test(bare)) return null;
   const company = trimmed(bare);
   return company ? { company, isAlone: false } : null;
 };
@@ -65,7 +68,7 @@ const trimmed = (candidate: string): string | null => {
   for (const word of candidate.split(/\s+/)) {
     if (kept.length > 0 && (STOPS.test(word) || /^\d+[\d,.k+-]*$/i.test(word))) break;
     kept.push(word.replace(/[,;:!()"]+$/, ''));
-    if (/[,;:!()]$/.test(word) || (/\.$/.test(word) && !/^(?:inc|ltd|llc|co|corp|st|dr|mr)\.$/i.test(word))) break;
+    if (/[,;:!()]$/.test(word) || (word.endsWith('.') && !/^(?:inc|ltd|llc|co|corp|st|dr|mr)\.$/i.test(word))) break;
     if (kept.length === 6) break;
   }
   const name = kept.join(' ').replace(/[.'-]+$/, '').replace(/\s(?:team|co)?$/, (end) => end.trimEnd());

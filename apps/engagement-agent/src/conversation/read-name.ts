@@ -7,13 +7,14 @@ const NOT_NAMES = new Set(
     'none nothing nobody anybody anyone everyone someone stop help info start more details price pricing cost because if and or but to for of by as is are am was were ' +
     'do does did can could will would should have has had need want like responsible available ready based located part using currently already now today tomorrow ' +
     'customer client manager director developer engineer student doctor teacher amazing perfect excellent interesting enterprise growth starter trial demo well annoyed ' +
-    'unhappy pissed bored hungry thinking done private secret anonymous whatever idk lol ha haha test testing asdf bye see').split(' '),
+    'unhappy pissed bored hungry thinking done our private secret anonymous whatever idk lol ha haha works monday tuesday wednesday thursday friday saturday sunday tonight weekend morning afternoon evening test testing asdf bye see').split(' '),
 );
 const LOWER_PARTICLES = new Set(['de', 'da', 'di', 'del', 'della', 'der', 'den', 'van', 'von', 'la', 'le', 'el', 'al', 'bin', 'ben', 'st', 'dos', 'du', 'ten', 'ter', 'y']);
 const WORD = "[\\p{L}][\\p{L}\\p{M}'.-]*";
 const STATED = new RegExp(`\\b(?:my (?:first |full )?name(?:'s| is)?|(?:the )?name(?:'s| is)|call me|i go by|i'm called|i am called)[:,]?\\s+(${WORD}(?: ${WORD}){0,4})`, 'iu');
 const IMPLIED = new RegExp(`(?:^|[,;:.!-]\\s*|\\b(?:hi|hello|hey|yes|no|ok|and)\\b,?\\s+)(?:this is|i am|i'm|im|it's|its|it is)\\s+(${WORD}(?: ${WORD}){0,4})`, 'iu');
 const SIGNED = new RegExp(`(?:^|[,!.]\\s*|\\b(?:hi|hello|hey)\\b,?\\s+)(${WORD}(?: ${WORD}){0,3}) here\\b`, 'iu');
+const TITLE = /^(?:(?:dr|mr|mrs|ms|prof)\.? )+/i;
 const STOPS = /^(?:from|at|with|and|of|in|on|the|here|i|we|but|a|an|to|for|not|so|who|looking|calling|texting|by|my|our|is|are|am|please|thanks|or|im|speaking|again|btw)$/i;
 
 /** A name that a sentence introduces: "I'm Ana from Acme", "my name is ana silva", "Ana here". */
@@ -42,14 +43,14 @@ export const readNameAnswer = (text: string): string | null => {
 
 const named = (candidate: string, mustBeCapitalised: boolean): string | null => {
   const kept: string[] = [];
-  for (const raw of candidate.split(' ')) {
+  for (const raw of candidate.replace(TITLE, '').split(' ')) {
     const word = raw.replace(/[.'-]+$/u, '').replace(/'s$/i, '');
     if (word === '' || STOPS.test(word)) break;
     kept.push(word);
     if (/[.!]$/.test(raw) && word.length > 3) break;
   }
   const [first] = kept;
-  if (!first || NOT_NAMES.has(first.toLowerCase()) || kept.some((word) => word.length > 24)) return null;
+  if (!first || NOT_NAMES.has(first.toLowerCase()) || /'(?:re|ve|ll|m|d)$/i.test(first) || kept.some((word) => word.length > 24)) return null;
   const isLower = first === first.toLowerCase() && first !== first.toUpperCase();
   if (isLower && (mustBeCapitalised || (first.endsWith('ing') && first.length > 5))) return null;
   const until = kept.findIndex((word, i) => i > 0 && (NOT_NAMES.has(word.toLowerCase()) || (mustBeCapitalised && /^\p{Ll}/u.test(word) && !LOWER_PARTICLES.has(word))));

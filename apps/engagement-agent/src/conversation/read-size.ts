@@ -20,7 +20,7 @@ const SPELLED = Object.keys(NUMBER_WORDS).sort((a, b) => b.length - a.length).jo
 const DIGITS = '\\d{1,3}(?:,\\d{3})+|\\d+(?:\\.\\d+)?';
 const COUNT = `(?:(${DIGITS})\\s*(k)?|\\b(${SPELLED})\\b)`;
 const RANGE = `${COUNT}\\+?(?:\\s*(?:-|to|or)\\s*${COUNT})?\\+?`;
-const STAFF = '(?:people|persons?|employees?|staff|workers?|folks|team ?members?|members|colleagues|of us|headcount|ppl|emps|fte?s?|souls|strong)';
+const STAFF = '(?:people|persons?|employees?|staff|workers?|folks|team ?members?|members|colleagues|of us|headcount|instructors?|teachers?|doctors?|nurses|drivers?|reps?|technicians?|attorneys?|developers?|engineers?|consultants?|stylists?|salespeople|ppl|emps|fte?s?|souls|strong)';
 const BARE = new RegExp(RANGE, 'i');
 const STATED = new RegExp(`${RANGE}\\s+(?:(?!texts|messages)[a-z-]+\\s+){0,1}?${STAFF}\\b`, 'i');
 const PERSON_TEAM = new RegExp(`${COUNT}[\\s-](?:person|people|man|employee) (?:team|company|business|shop|firm|startup|agency|clinic)`, 'i');
@@ -50,7 +50,7 @@ export const readSize = (text: string, isQuestion: boolean): CompanySize | null 
 
 /** The answer to "how many people": a bare number or word will do. */
 export const readSizeAnswer = (text: string): CompanySize | null => {
-  const stated = readSize(text, false);
+  const stated = /^(?:just |only |it's |its )*(?:me|myself)[.!]*$/i.test(text) ? 'Startup' : readSize(text, false);
   if (stated) return stated;
   if (/[$\u20ac\u00a3%]|\d{7,}|\d[ -]\d{3}[ -]\d|\b(?:texts?|messages?|sms|per month|a month)\b/i.test(text) || text.length > 80) return null;
   const people = countOf(BARE.exec(text));

@@ -29,7 +29,7 @@ export const readSentences = (message: unknown): Sentence[] =>
     .replace(/[\u2018\u2019\u02bc\u00b4`]/g, "'")
     .replace(/[\u201c\u201d]/g, '"')
     .replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g, ' ')
-    .split(/\n+|(?<=[.!?\u2026])\s+/)
+    .split(/\n+|(?<=[.!?\u2026])(?<!\b(?:dr|mr|mrs|ms|prof|st|vs|no)\.)\s+/i)
     .map((text) => text.replace(/\s+/g, ' ').trim().slice(0, LONGEST_SENTENCE))
     .filter((text) => text !== '')
     .slice(0, MOST_SENTENCES)

@@ -41,7 +41,10 @@ export const readState = (sessionState: unknown): EngagementState => {
   return { ...state, declined: [...new Set(state.declined)], profile: defined(state.profile) };
 };
 
-/** The session's state with the agent's part replaced and what others keep there untouched. */
+/**
+ * The session's state with the agent's part replaced and what others keep there untouched. It is stored as a merge patch
+ * (RFC 7396): a null here removes the key there, and no rule depends on a key of an object going away.
+ */
 export const writeState = (sessionState: unknown, engagement: EngagementState): Record<string, unknown> => ({
   ...(isObject(sessionState) ? sessionState : {}),
   engagement,

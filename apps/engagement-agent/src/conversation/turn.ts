@@ -2,7 +2,8 @@ import type { Draft } from '@darkspere/agent-kit';
 import { readTextIntent } from '@darkspere/domain';
 import { type Captured, withCaptured } from './captured.js';
 import { type Field, FIELDS, type FollowUpReason, isMoreUrgent } from './fields.js';
-import type { KnowledgeIndex } from './match.js';
+import type { KnowledgeIndex } from './knowledge-index.js';
+import { PRIVATE_PERSON } from './read-company.js';
 import { readSentences } from './sentences.js';
 import type { EngagementState, Profile } from './state.js';
 import { type Understanding, understand } from './understand.js';
@@ -29,13 +30,14 @@ const LATEST_ANSWER = 2;
 export const takeTurn = (message: string, before: EngagementState, index: KnowledgeIndex, draft?: Draft<Captured>): Turn => {
   const sentences = readSentences(message);
   const meaning = understand(sentences, before, index);
-  if (draft?.isAnswered) Object.assign(meaning, { unanswered: 0, unclear: 0 });
+  if (draft) Object.assign(meaning, { unanswered: 0, unclear: 0 });
   const profile = { ...(draft ? withCaptured(before.profile, draft.captured, message) : before.profile), ...meaning.captured };
   const learned = (Object.keys(profile) as (keyof Profile)[]).filter((key) => profile[key] !== before.profile[key]);
-  const kind = sentences.length === 0 ? 'empty' : kindOf(meaning, before, message, learned.length > 0, draft?.isAnswered ?? false);
+  const kind = sentences.length === 0 ? 'empty' : kindOf(meaning, before, message, learned.length > 0, draft !== undefined);
   const isAnswer = kind === 'answers' || kind === 'more';
   const unknowns = meaning.unanswered === 0 && isAnswer ? 0 : before.unknowns + meaning.unanswered;
-  const declined = meaning.signals.has('refuses_questions') ? [...FIELDS] : [...before.declined, ...(meaning.declined ? [meaning.declined] : [])];
+  const declined: Field[] = meaning.signals.has('refuses_questions') ? [...FIELDS] : [...before.declined, ...(meaning.declined ? [meaning.declined] : [])];
+  if (profile.company === PRIVATE_PERSON) declined.push('company_size');
   const state: EngagementState = {
     ...before,
     profile,
@@ -62,7 +64,7 @@ const kindOf = (meaning: Understanding, before: EngagementState, message: string
   if (signals.has('secret')) return 'secret';
   if (signals.has('more')) return 'more';
   if (topics.length > 0 || isDrafted) return 'answers';
-  if (signals.has('wants_person')) return 'person';
+  if (signals.has('wants_person') || signals.has('asks_when')) return 'person';
   if (signals.has('asks_why') && before.pending) return 'why';
   if (signals.has('injection')) return 'injection';
   if (meaning.unanswered > 0) return 'unknown';

@@ -1,6 +1,8 @@
 import type { Field } from './fields.js';
 import type { Topic } from './knowledge.js';
-import { type KnowledgeIndex, topicsIn } from './match.js';
+import type { KnowledgeIndex } from './knowledge-index.js';
+import { topicsIn } from './match.js';
+import { readNeedAnswer } from './read-need.js';
 import { readAnswer, readProfile } from './read-profile.js';
 import { type Sentence, toSentence } from './sentences.js';
 import { type Signal, signalsIn } from './signals.js';
@@ -41,7 +43,18 @@ export const understand = (sentences: readonly Sentence[], state: EngagementStat
     if (pending && captured[pending] !== undefined) pending = null;
 
     const topics = has('danger', 'greeting', 'no', 'not_helped') ? [] : topicsOf(sentence, captured, answer, index, state.topics);
+    // "I'd like to know more", of nothing yet: what this is about, in short.
+    if (has('more') && topics.length + meaning.topics.length + state.topics.length === 0) {
+      signals.delete('more');
+      topics.push(index.knowledge.topics[0]!);
+    }
+    if (state.followUp && has('asks_when')) topics.length = 0;
+    else signals.delete('asks_when');
     meaning.topics.push(...topics.filter((topic) => !meaning.topics.includes(topic)));
+    if (!sentence.isQuestion && topics.some((topic) => topic.isNeed) && captured.need === undefined) {
+      const need = readNeedAnswer(sentence.text);
+      if (need !== null && sentence.words.length > 1 && (state.profile.need ?? meaning.captured.need) === undefined) meaning.captured.need = need;
+    }
     signals.forEach((signal) => meaning.signals.add(signal));
     if (has('not_helped')) meaning.unanswered += 1;
     if (topics.length > 0 || signals.size > 0 || Object.keys(captured).length > 0) continue;

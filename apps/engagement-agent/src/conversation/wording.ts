@@ -32,6 +32,7 @@ export const NOTES = {
     `That one I cannot answer. Try other words, or ask about ${scope}.`,
   ],
   notHelped: ['Sorry about that. Please put it in other words, or ask for a person.', 'I am sorry that I missed your point. Try other words, or say person.'],
+  passedOn: ['Noted for my colleague.', 'I have noted that for our team.'],
   unknownToo: ['To the rest of your question I have no answer.', 'Part of your question I cannot answer.'],
   unknownAgain: ['That is more than I know.', 'I have no good answer to that.'],
   complete: ['That is all I need.', 'Now I have everything.'],

@@ -44,12 +44,12 @@ const LANES = 2;
 @Injectable()
 export class InboundRepository {
   private readonly accepting = new Batcher<AcceptText, Accepted>(
-    (texts) => this.sql.values<Accepted>('messaging.accept_texts', [JSON.stringify(texts), new Date()], { patienceMs: PATIENCE_MS }),
+    (texts) => this.sql.values<Accepted>('messaging.accept_inbound', [JSON.stringify(texts), new Date()], { patienceMs: PATIENCE_MS }),
     LANES,
   );
   private readonly taking = new Batcher<{ messageId: string; givesUp: boolean }, Taken>(
     (items) =>
-      this.sql.values<Taken>('messaging.take_replies', [items.map((item) => item.messageId), items.map((item) => item.givesUp), new Date()], { patienceMs: PATIENCE_MS }),
+      this.sql.values<Taken>('messaging.take_reply', [items.map((item) => item.messageId), items.map((item) => item.givesUp), new Date()], { patienceMs: PATIENCE_MS }),
     LANES,
   );
 
