@@ -16,6 +16,7 @@ export class UnreadableDraft extends Error {
 }
 
 // Line feeds are fine in a text message, every other control character and bidi override is not.
+// oxlint-disable-next-line no-control-regex
 const FORBIDDEN = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
 const LONGEST_REPLY = 4_000;
 

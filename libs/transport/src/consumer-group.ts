@@ -38,7 +38,7 @@ export class ConsumerGroup {
 
   /** Makes the group if it is missing, from the stream's first entry: after a flush what came meanwhile still counts. */
   async join(): Promise<void> {
-    await this.reader.xgroup('CREATE', this.stream, this.service, '0', 'MKSTREAM').catch((error: Error) => {
+    await this.reader.xgroup('CREATE', this.stream, this.service, '$', 'MKSTREAM').catch((error: Error) => {
       if (!error.message.startsWith('BUSYGROUP')) throw error;
     });
   }

@@ -25,7 +25,7 @@ class PassOn implements ExceptionFilter {
 
 const listen = (pattern: (target: object, key: string | symbol, descriptor: PropertyDescriptor) => unknown) => (target: object, key: string | symbol, descriptor: PropertyDescriptor) => {
   pattern(target, key, descriptor);
-  UseFilters(PassOn)(target, key, descriptor);
+  UseFilters(new PassOn())(target, key, descriptor);
   Payload()(target, key, 0);
   Ctx()(target, key, 1);
 };

@@ -38,8 +38,8 @@ describe('turns of the built-in agent', () => {
 
   const text = async (from: string, body: string): Promise<string> => {
     const inbound = { account_id: account, account_sid: 'AC1', message_sid: randomUUID(), from, to: '+15550001000', channel: 'sms', body, segments: 1, encoding: 'GSM-7', fields: {}, handle: randomUUID(), received_at: new Date() };
-    const accepted = await sql.value<{ session_id: string }>('messaging.accept_inbound', [JSON.stringify(inbound), new Date()]);
-    return accepted.session_id;
+    const [accepted] = await sql.values<{ session_id: string }>('messaging.accept_inbound', [JSON.stringify([inbound]), new Date()]);
+    return accepted!.session_id;
   };
   const claim = async (session: string): Promise<Claim> => (await sql.values<Claim>('routing.claim_turns', [[session], new Date(), '4 seconds']))[0]!;
   const draftOf = ({ turn_id }: Claim): Promise<Draft | null> => sql.value('routing.read_draft', [turn_id]);
