@@ -6,7 +6,7 @@ language sql stable as $$
   select a.id
   from registry.agent_registry a
   left join registry.agent_registry b on b.id = p_bound
-  cross join lateral (select routing.live_sessions(a.id) as live) load
+  cross join lateral (select routing.live_sessions(a.id, a.max_concurrent_sessions) as live) load
   where a.account_id = p_account
     and a.status in ('active', 'degraded')
     and a.id is distinct from p_except

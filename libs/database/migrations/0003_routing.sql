@@ -47,6 +47,13 @@ create table routing.due_sessions (
   since timestamptz not null
 ) with (fillfactor = 70);
 
+-- Live sessions of each agent, counted about every second: for agents with so much room that a second does not matter.
+create table routing.agent_load (
+  agent_id uuid primary key,
+  live bigint not null,
+  counted_at timestamptz not null
+);
+
 create table routing.turns (
   id uuid primary key,
   account_id uuid not null,

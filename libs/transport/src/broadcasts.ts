@@ -28,8 +28,7 @@ export class Broadcasts {
     handler: (payload: PayloadOf<B>) => void | Promise<void>,
     topic?: string,
   ): Promise<() => void> {
-    const hear = async (message: string) =>
-      handler(parseInput(broadcast.payload, JSON.parse(message), broadcast.name) as PayloadOf<B>);
+    const hear = async (message: string) => handler(parseInput(broadcast.payload, JSON.parse(message), broadcast.name) as PayloadOf<B>);
     return this.subscriber.listen(broadcastChannel(broadcast.name, topic), (message) => {
       hear(message).catch((error: Error) => this.logger.error(`Broadcast ${broadcast.name} was not handled`, error.stack));
     });

@@ -68,4 +68,10 @@ export const closeConnection = async (redis: Redis): Promise<void> => {
 };
 
 const answersWithin = (command: Promise<unknown>, ms: number): Promise<boolean> =>
-  Promise.race([command.then(() => true, () => false), delay(ms, false, { ref: false })]);
+  Promise.race([
+    command.then(
+      () => true,
+      () => false,
+    ),
+    delay(ms, false, { ref: false }),
+  ]);

@@ -10,8 +10,7 @@ describe('ConsumerGroup', () => {
     const reader = rig.keep(patientConnection(rig.url, service), closeConnection);
     return new ConsumerGroup(reader, rig.keep(commandConnection(rig.url, service), closeConnection), service);
   };
-  const consumers = async () =>
-    ((await rig.redis.xinfo('CONSUMERS', requestStream(service), service)) as string[][]).map((raw) => raw[1]);
+  const consumers = async () => ((await rig.redis.xinfo('CONSUMERS', requestStream(service), service)) as string[][]).map((raw) => raw[1]);
   afterAll(() => rig.close());
 
   it('removes consumers that are silent and empty, and never one with entries pending', async () => {

@@ -32,13 +32,16 @@ export class ConsumerGroup {
   ) {
     this.stream = requestStream(service);
     reader.on('ready', () => {
-      reader.client('ID').then((id) => (this.readerId = id), () => undefined);
+      reader.client('ID').then(
+        (id) => (this.readerId = id),
+        () => undefined,
+      );
     });
   }
 
   /** Makes the group if it is missing, from the stream's first entry: after a flush what came meanwhile still counts. */
   async join(): Promise<void> {
-    await this.reader.xgroup('CREATE', this.stream, this.service, '$', 'MKSTREAM').catch((error: Error) => {
+    await this.reader.xgroup('CREATE', this.stream, this.service, '0', 'MKSTREAM').catch((error: Error) => {
       if (!error.message.startsWith('BUSYGROUP')) throw error;
     });
   }
@@ -46,7 +49,16 @@ export class ConsumerGroup {
   /** Up to `count` new entries; waits `blockMs` for the first. Rejects with NOGROUP or UNBLOCKED when the stream was deleted. */
   async read(count: number, blockMs: number): Promise<Delivery[]> {
     const reply = (await this.reader.xreadgroup(
-      'GROUP', this.service, this.consumer, 'COUNT', count, 'BLOCK', blockMs, 'STREAMS', this.stream, '>',
+      'GROUP',
+      this.service,
+      this.consumer,
+      'COUNT',
+      count,
+      'BLOCK',
+      blockMs,
+      'STREAMS',
+      this.stream,
+      '>',
     )) as [key: string, entries: RawEntry[]][] | null;
     return (reply?.[0]?.[1] ?? []).map(([id, fields]) => ({ id, fields, deliveries: 1 }));
   }
@@ -54,14 +66,18 @@ export class ConsumerGroup {
   /** Up to `count` entries that nobody has cared for since `minIdleMs`, whoever had them. */
   async reclaim(count: number, minIdleMs: number): Promise<Delivery[]> {
     const [cursor, entries] = (await this.reader.xautoclaim(
-      this.stream, this.service, this.consumer, minIdleMs, this.cursor, 'COUNT', count,
+      this.stream,
+      this.service,
+      this.consumer,
+      minIdleMs,
+      this.cursor,
+      'COUNT',
+      count,
     )) as [string, RawEntry[]];
     this.cursor = cursor;
     if (entries.length === 0) return [];
     const [first, last] = [entries[0]![0], entries.at(-1)![0]];
-    const pending = (await this.reader.xpending(
-      this.stream, this.service, first, last, 1_000, this.consumer,
-    )) as RawPending[];
+    const pending = (await this.reader.xpending(this.stream, this.service, first, last, 1_000, this.consumer)) as RawPending[];
     const deliveries = new Map(pending.map(([id, , , times]) => [id, times]));
     return entries.map(([id, fields]) => ({ id, fields, deliveries: deliveries.get(id) ?? 1 }));
   }

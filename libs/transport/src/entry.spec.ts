@@ -21,6 +21,7 @@ describe('an entry', () => {
     [['p', 'a.b', 'd', 'undefined']],
     [['p', 'a.b', 'd', '1', 'r', 'rep:1']],
     [['p', 'a.b', 'd', '1', 'id', '1', 'r', 'rep:1', 'x', 'Infinity']],
+    [['p', 'a.b', 'd', '1', 'id', '1', 'r', 'bc:turn.answered', 'x', '1']],
     [['p', 'a.b', 'd', '1', 'id', '', 'r', 'rep:1', 'x', '1']],
   ])('that is not one of ours is not read: %j', (fields) => {
     expect(readEntry(fields)).toBeUndefined();

@@ -1,3 +1,5 @@
+import { isReplyChannel } from './keys.js';
+
 /** A stream entry as Redis hands it out: field names and values in turn. */
 export interface Delivery {
   readonly id: string;
@@ -25,7 +27,7 @@ const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 /** Fields of an entry: `p` pattern, `d` JSON, `t` traceparent and, for requests, `id`, `r` reply channel, `x` deadline. */
 export const writeEntry = ({ pattern, data, traceparent, request }: Entry): string[] => {
-  const fields = ['p', pattern, 'd', JSON.stringify(data)];
+  const fields = ['p', pattern, 'd', JSON.stringify(data ?? null)];
   if (traceparent) fields.push('t', traceparent);
   if (request) fields.push('id', request.id, 'r', request.replyTo, 'x', String(request.deadline));
   return fields;
@@ -62,6 +64,6 @@ export const readEntry = (fields: readonly string[]): Entry | undefined => {
 const readRequest = (map: Map<string, string>): RequestHead | 'broken' | undefined => {
   const [id, replyTo, deadline] = [map.get('id'), map.get('r'), map.get('x')];
   if (id === undefined && replyTo === undefined && deadline === undefined) return undefined;
-  if (!id || !replyTo || !deadline || !Number.isFinite(Number(deadline))) return 'broken';
+  if (!id || !isReplyChannel(replyTo) || !deadline || !Number.isFinite(Number(deadline))) return 'broken';
   return { id, replyTo, deadline: Number(deadline) };
 };

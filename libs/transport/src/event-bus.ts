@@ -20,9 +20,7 @@ export class EventBus {
   async emit<E extends EventContract>(event: E, payload: PayloadOf<E>, { traceparent }: EmitOptions = {}): Promise<void> {
     const fields = writeEntry({ pattern: event.name, data: payload, traceparent });
     try {
-      await Promise.all(
-        event.to.map((service) => this.redis.xadd(requestStream(service), 'MAXLEN', '~', STREAM_FUSE, '*', ...fields)),
-      );
+      await Promise.all(event.to.map((service) => this.redis.xadd(requestStream(service), 'MAXLEN', '~', STREAM_FUSE, '*', ...fields)));
     } catch (error) {
       throw new DomainError('unavailable', `Redis did not take ${event.name}: ${(error as Error).message}`);
     }

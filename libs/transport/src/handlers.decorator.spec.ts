@@ -72,10 +72,14 @@ class Compiles {
 
 class ByHand {
   @MessagePattern('bank.debit')
-  whole(_: unknown) {}
+  whole(input: unknown) {
+    return input;
+  }
 
   @EventPattern('bell.rang')
-  listens(_: unknown) {}
+  listens(payload: unknown) {
+    return payload;
+  }
 }
 
 describe('@Handles and @On', () => {

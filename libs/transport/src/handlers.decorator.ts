@@ -6,7 +6,9 @@ import type { StreamContext } from './stream-context.js';
 
 // TypeScript lets a method ask for more than it is given (parameter bivariance); a function of the same parameters may not.
 type Takes<Input, Method> = Method extends (...args: infer Args) => unknown
-  ? ((...args: Args) => unknown) extends (input: Input, context: StreamContext) => unknown ? unknown : never
+  ? ((...args: Args) => unknown) extends (input: Input, context: StreamContext) => unknown
+    ? unknown
+    : never
   : never;
 
 type HandlerDecorator<Input, Output> = <Method extends (input: Input, context: StreamContext) => Output | Promise<Output>>(
@@ -23,16 +25,19 @@ class PassOn implements ExceptionFilter {
   }
 }
 
-const listen = (pattern: (target: object, key: string | symbol, descriptor: PropertyDescriptor) => unknown) => (target: object, key: string | symbol, descriptor: PropertyDescriptor) => {
-  pattern(target, key, descriptor);
-  UseFilters(new PassOn())(target, key, descriptor);
-  Payload()(target, key, 0);
-  Ctx()(target, key, 1);
-};
+const listen =
+  (pattern: (target: object, key: string | symbol, descriptor: PropertyDescriptor) => unknown) =>
+  (target: object, key: string | symbol, descriptor: PropertyDescriptor) => {
+    pattern(target, key, descriptor);
+    UseFilters(new PassOn())(target, key, descriptor);
+    Payload()(target, key, 0);
+    Ctx()(target, key, 1);
+  };
 
 /**
  * The method answers the requests of a contract: `handler(input, context?)`. It gets the input as its schema parsed
- * it, and its result is checked against the output schema. A DomainError it throws reaches the caller as it is.
+ * it, and its result is checked against the output schema. A DomainError it throws reaches the caller as it is. When
+ * its process dies it may run again on another replica, until the caller's deadline.
  */
 export const Handles = <C extends Contract>(contract: C): HandlerDecorator<InputOf<C>, OutputOf<C>> =>
   listen(MessagePattern(contract.name, { contract }));

@@ -10,9 +10,11 @@ export const deadStream = (service: string): string => `svc:{${service}}:dead`;
 /** Pub/sub channel of one caller. Per caller, not per pattern: a shared one shows every reply to every process. */
 export const replyChannel = (clientId: string): string => `rep:${clientId}`;
 
+/** A request may have its answer sent to a caller, not to whatever channel it names. */
+export const isReplyChannel = (channel: string | undefined): channel is string => channel?.startsWith('rep:') === true;
+
 /** Pub/sub channel of a broadcast, or of one of its topics. */
-export const broadcastChannel = (name: string, topic?: string): string =>
-  topic === undefined ? `bc:${name}` : `bc:${name}:${topic}`;
+export const broadcastChannel = (name: string, topic?: string): string => (topic === undefined ? `bc:${name}` : `bc:${name}:${topic}`);
 
 /**
  * Entries a stream may hold. XADD trims beyond it and would drop undelivered work, so it is a fuse against filling

@@ -20,10 +20,12 @@ describe('RedisStreamsServer', () => {
 
   it('two replicas share the work and nothing is handled twice', async () => {
     const handled = new Inbox<{ replica: string; number: number }>();
-    const work = (replica: string) => async ({ number }: { number: number }) => {
-      await delay(1);
-      handled.push({ replica, number });
-    };
+    const work =
+      (replica: string) =>
+      async ({ number }: { number: number }) => {
+        await delay(1);
+        handled.push({ replica, number });
+      };
     rig.replica(service, work('a'), { concurrency: 4 });
     rig.replica(service, work('b'), { concurrency: 4 });
     await emit(400);
@@ -44,10 +46,14 @@ describe('RedisStreamsServer', () => {
   it('a replica never takes more than it can run', async () => {
     const started = new Inbox<number>();
     const gates: (() => void)[] = [];
-    rig.replica(service, ({ number }) => {
-      started.push(number);
-      return new Promise<void>((resolve) => gates.push(resolve));
-    }, { concurrency: 3 });
+    rig.replica(
+      service,
+      ({ number }) => {
+        started.push(number);
+        return new Promise<void>((resolve) => gates.push(resolve));
+      },
+      { concurrency: 3 },
+    );
     await emit(10);
     await started.after(3);
     const [pending] = (await rig.redis.xpending(requestStream(service), service)) as [number];
@@ -76,10 +82,14 @@ describe('RedisStreamsServer', () => {
 
   it('an event whose handler failed comes again', async () => {
     const deliveries = new Inbox<number>();
-    rig.replica(service, (_, context) => {
-      deliveries.push(context.deliveries);
-      if (context.deliveries === 1) throw new Error('the first time fails');
-    }, { minIdleMs: 60 });
+    rig.replica(
+      service,
+      (_, context) => {
+        deliveries.push(context.deliveries);
+        if (context.deliveries === 1) throw new Error('the first time fails');
+      },
+      { minIdleMs: 60 },
+    );
     await emit(1);
     expect(await deliveries.after(2)).toEqual([1, 2]);
     await backlogIs(0);
@@ -104,10 +114,15 @@ describe('RedisStreamsServer', () => {
     const ran = new Inbox<string>();
     const server = rig.server(service, { minIdleMs: 60 });
     const contract = orderPlaced(service);
-    server.addHandler('order.placed', async (_, context) => {
-      ran.push('first');
-      if (context.deliveries === 1) throw new DomainError('conflict', 'not yet');
-    }, true, { contract });
+    server.addHandler(
+      'order.placed',
+      async (_, context) => {
+        ran.push('first');
+        if (context.deliveries === 1) throw new DomainError('conflict', 'not yet');
+      },
+      true,
+      { contract },
+    );
     server.addHandler('order.placed', async () => ran.push('second'), true, { contract });
     server.listen(() => undefined);
     await emit(1);
@@ -119,11 +134,15 @@ describe('RedisStreamsServer', () => {
     let isCured = false;
     const handled = new Inbox<number>();
     let deliveries = 0;
-    rig.replica(service, ({ number }) => {
-      deliveries++;
-      if (!isCured) throw new DomainError('conflict', 'poison');
-      handled.push(number);
-    }, { minIdleMs: 50, maxDeliveries: 3 });
+    rig.replica(
+      service,
+      ({ number }) => {
+        deliveries++;
+        if (!isCured) throw new DomainError('conflict', 'poison');
+        handled.push(number);
+      },
+      { minIdleMs: 50, maxDeliveries: 3 },
+    );
     const { deadLetters } = rig.sender();
     await emit(1);
     await eventually(async () => expect(await deadLetters.list(service)).toHaveLength(1));
@@ -168,7 +187,8 @@ describe('RedisStreamsServer', () => {
     rig.replica(service, () => undefined, { minIdleMs: 50, maxDeliveries: 2 });
     await rig.redis.xadd(requestStream(service), '*', 'p', 'order.lost', 'd', '{}');
     await eventually(async () =>
-      expect(await rig.sender().deadLetters.list(service)).toMatchObject([{ reason: 'no_handler', deliveries: 2 }]));
+      expect(await rig.sender().deadLetters.list(service)).toMatchObject([{ reason: 'no_handler', deliveries: 2 }]),
+    );
   });
 
   it('a request past its deadline is not run', async () => {
@@ -188,11 +208,15 @@ describe('RedisStreamsServer', () => {
   it('closing finishes what runs, takes nothing new and leaves no consumer behind', async () => {
     const started = new Inbox<number>();
     const finished: number[] = [];
-    const server = rig.replica(service, async ({ number }) => {
-      started.push(number);
-      await delay(100);
-      finished.push(number);
-    }, { graceMs: 5_000, concurrency: 2 });
+    const server = rig.replica(
+      service,
+      async ({ number }) => {
+        started.push(number);
+        await delay(100);
+        finished.push(number);
+      },
+      { graceMs: 5_000, concurrency: 2 },
+    );
     await emit(5);
     await started.after(2);
     await server.close();
@@ -203,10 +227,14 @@ describe('RedisStreamsServer', () => {
 
   it('closing gives up on a handler after the grace period and leaves its event to another replica', async () => {
     const started = new Inbox<string>();
-    const stuck = rig.replica(service, () => {
-      started.push('stuck');
-      return new Promise(() => undefined);
-    }, { graceMs: 100, minIdleMs: 100 });
+    const stuck = rig.replica(
+      service,
+      () => {
+        started.push('stuck');
+        return new Promise(() => undefined);
+      },
+      { graceMs: 100, minIdleMs: 100 },
+    );
     await emit(1);
     await started.after(1);
     await stuck.close();
@@ -218,9 +246,13 @@ describe('RedisStreamsServer', () => {
   it('a service that fails everything does not touch another one', async () => {
     const other = uniqueService();
     const handled = new Inbox<number>();
-    rig.replica(service, () => {
-      throw new Error('always');
-    }, { minIdleMs: 50, maxDeliveries: 1 });
+    rig.replica(
+      service,
+      () => {
+        throw new Error('always');
+      },
+      { minIdleMs: 50, maxDeliveries: 1 },
+    );
     rig.replica(other, ({ number }) => handled.push(number));
     const { events, deadLetters } = rig.sender();
     for (let number = 0; number < 20; number++) await events.emit(orderPlaced(service, other), { number });

@@ -33,6 +33,7 @@ export class RedisStreamsServer extends Server implements CustomTransportStrateg
   private readonly dispatcher = new Dispatcher();
   private connections: readonly Redis[] = [];
   private consumer?: StreamConsumer;
+  private closing?: Promise<void>;
 
   constructor(options: RedisStreamsOptions) {
     super();
@@ -57,12 +58,14 @@ export class RedisStreamsServer extends Server implements CustomTransportStrateg
   }
 
   /** Stops reading, waits up to `graceMs` for what runs, and disconnects. What still runs then goes to another replica. */
-  async close(): Promise<void> {
-    const consumer = this.consumer;
-    this.consumer = undefined;
-    await consumer?.stop();
+  close(): Promise<void> {
+    this.closing ??= this.leave();
+    return this.closing;
+  }
+
+  private async leave(): Promise<void> {
+    await this.consumer?.stop();
     await Promise.all(this.connections.map(closeConnection));
-    this.connections = [];
   }
 
   /** Events of the connections, by ioredis' names. */

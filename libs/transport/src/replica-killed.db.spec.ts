@@ -43,7 +43,12 @@ describe('a replica that is killed', () => {
 
     await eventually(async () => expect(await rig.redis.xlen(requestStream(service))).toBe(0), 10_000);
     const said = survivor.said.items;
-    expect(said.filter((it) => it.said === 'done').map((it) => it.number).sort()).toEqual([0, 1, 2, 3, 4]);
+    expect(
+      said
+        .filter((it) => it.said === 'done')
+        .map((it) => it.number)
+        .sort(),
+    ).toEqual([0, 1, 2, 3, 4]);
     expect(said.filter((it) => it.said === 'started').every((it) => it.deliveries === 2)).toBe(true);
   }, 20_000);
 

@@ -13,8 +13,7 @@ export const valueReply = (id: string, value: unknown): string => JSON.stringify
 
 /** A DomainError travels as it is, anything else as `internal` with nothing of its text. */
 export const errorReply = (id: string, pattern: string, error: unknown): string => {
-  const { code, message, details } =
-    error instanceof DomainError ? error : new DomainError('internal', `${pattern} failed`);
+  const { code, message, details } = error instanceof DomainError ? error : new DomainError('internal', `${pattern} failed`);
   return JSON.stringify({ id, error: { code, message, details } } satisfies Reply);
 };
 

@@ -15,7 +15,11 @@ const debit = contract({
   output: z.object({ remaining: z.int() }),
 });
 const slow = contract({ name: `${service}.sleep`, input: z.object({ ms: z.int() }), output: z.null() });
-const trace = contract({ name: `${service}.trace`, input: z.null(), output: z.object({ traceparent: z.string().optional(), isInTime: z.boolean() }) });
+const trace = contract({
+  name: `${service}.trace`,
+  input: z.null(),
+  output: z.object({ traceparent: z.string().optional(), isInTime: z.boolean() }),
+});
 const absent = contract({ name: `${service}.absent`, input: z.null(), output: z.null() });
 
 @Controller()

@@ -53,7 +53,11 @@ export class RpcClient {
     }
   }
 
-  private async ask(contract: Contract, input: unknown, { timeoutMs = contract.timeoutMs, signal, traceparent }: CallOptions): Promise<Reply> {
+  private async ask(
+    contract: Contract,
+    input: unknown,
+    { timeoutMs = contract.timeoutMs, signal, traceparent }: CallOptions,
+  ): Promise<Reply> {
     signal?.throwIfAborted();
     const id = String(++this.sequence);
     const request = { id, replyTo: this.channel, deadline: Date.now() + timeoutMs };
@@ -65,7 +69,10 @@ export class RpcClient {
       return await new Promise<Reply>((resolve, reject) => {
         this.waiting.set(id, resolve);
         sent.catch(() => reject(new DomainError('rpc_unavailable', `${contract.service} cannot be asked: Redis does not answer`)));
-        timer = setTimeout(() => reject(new DomainError('rpc_timeout', `${contract.name} did not answer within ${timeoutMs} ms`)), timeoutMs);
+        timer = setTimeout(
+          () => reject(new DomainError('rpc_timeout', `${contract.name} did not answer within ${timeoutMs} ms`)),
+          timeoutMs,
+        );
         giveUp = () => reject(signal?.reason);
         signal?.addEventListener('abort', giveUp, { once: true });
       });

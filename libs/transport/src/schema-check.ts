@@ -22,5 +22,4 @@ export const parseOutput = (schema: z.ZodType, value: unknown, name: string): un
   throw new Error(`${name} answered against its contract (${faults.join('; ')})`);
 };
 
-const faultsOf = (error: z.ZodError): Fault[] =>
-  error.issues.map(({ path, message }) => ({ path: path.join('.'), message }));
+const faultsOf = (error: z.ZodError): Fault[] => error.issues.map(({ path, message }) => ({ path: path.join('.'), message }));

@@ -41,13 +41,13 @@ export class StreamConsumer {
 
   /** Stops reading, lets what runs end within the grace period, and leaves the group. */
   async stop(): Promise<void> {
-    const graceEnds = Date.now() + this.limits.graceMs;
+    const graceEnds = performance.now() + this.limits.graceMs;
     this.isStopping = true;
     this.wake();
     await this.group.unblock().catch(() => undefined);
     await Promise.race([this.consuming, pause(BLOCK_MS)]);
-    while (this.inFlight.size > 0 && Date.now() < graceEnds) {
-      await Promise.race([this.somethingEnds(), pause(graceEnds - Date.now())]);
+    while (this.inFlight.size > 0 && performance.now() < graceEnds) {
+      await Promise.race([this.somethingEnds(), pause(graceEnds - performance.now())]);
     }
     clearInterval(this.heartbeat);
     if (this.inFlight.size > 0) this.logger.warn(`${this.inFlight.size} entries still run; another replica takes them over`);
@@ -57,28 +57,24 @@ export class StreamConsumer {
   private async consume(): Promise<void> {
     let failures = 0;
     let reclaimAt = 0;
-    let collectAt = Date.now() + DEAD_CONSUMER_MS * Math.random();
+    let collectAt = performance.now() + DEAD_CONSUMER_MS * Math.random();
     while (!this.isStopping) {
+      const now = performance.now();
+      const count = Math.min(this.limits.concurrency - this.inFlight.size, BATCH);
       try {
-        const free = this.limits.concurrency - this.inFlight.size;
-        if (free === 0) {
+        if (count === 0) {
           await this.somethingEnds();
-          continue;
-        }
-        const now = Date.now();
-        const count = Math.min(free, BATCH);
-        if (now >= collectAt) {
+        } else if (now >= collectAt) {
           collectAt = now + DEAD_CONSUMER_MS;
           await this.group.collect(DEAD_CONSUMER_MS);
-        }
-        if (now < reclaimAt) {
-          this.take(await this.group.read(count, Math.min(BLOCK_MS, reclaimAt - now)));
-          failures = 0;
-        } else {
+        } else if (now >= reclaimAt) {
           const batch = await this.group.reclaim(count, this.limits.minIdleMs);
           this.take(batch);
           // Jitter, so that replicas started together do not all look at once; a full batch has more behind it.
-          if (batch.length < count) reclaimAt = now + Math.ceil((this.limits.minIdleMs / 2) * (0.75 + Math.random() / 4));
+          if (batch.length < count) reclaimAt = now + (this.limits.minIdleMs / 2) * (0.75 + Math.random() / 4);
+        } else {
+          this.take(await this.group.read(count, Math.ceil(Math.min(BLOCK_MS, reclaimAt - now))));
+          failures = 0;
         }
       } catch (error) {
         if (!this.isStopping) await this.recover(error as Error, failures++);
@@ -99,13 +95,11 @@ export class StreamConsumer {
     }
   }
 
-  /** The stream or the group is gone (first start, FLUSHALL, an empty Redis after a restart): make it. Else wait. */
+  /** Makes the group where it is gone (first start, FLUSHALL, a Redis that came back empty); what fails again has to wait. */
   private async recover(error: Error, failures: number): Promise<void> {
     const isGroupMissing = /NOGROUP|UNBLOCKED/.test(error.message);
-    if (!isGroupMissing || failures > 0) {
-      if (failures === 0) this.logger.warn(`Reading fails: ${error.message}`);
-      await pause(Math.min(50 * 2 ** failures, 2_000));
-    }
+    if (failures === 1) this.logger.warn(`Reading fails repeatedly: ${error.message}`);
+    if (failures > 0 || !isGroupMissing) await pause(Math.min(50 * 2 ** failures, 2_000));
     if (isGroupMissing) await this.group.join().catch(() => undefined);
   }
 

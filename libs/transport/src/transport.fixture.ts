@@ -67,7 +67,10 @@ export class Rig {
   constructor(readonly url = redisUrl()) {}
 
   /** A plain connection, to look at what the library left in Redis. */
-  readonly redis = this.keep(new Redis(this.url).on('error', () => undefined), (redis) => redis.disconnect());
+  readonly redis = this.keep(
+    new Redis(this.url).on('error', () => undefined),
+    (redis) => redis.disconnect(),
+  );
 
   sender(service = 'tests', url = this.url) {
     const command = this.keep(commandConnection(url, service), closeConnection);
@@ -117,7 +120,10 @@ export const openProxy = async (target: string) => {
     const upstream = connect(Number(port), hostname);
     const link = { sockets: [client, upstream], isFrozen: state === 'frozen' };
     links.add(link);
-    for (const [from, to] of [[client, upstream], [upstream, client]] as const) {
+    for (const [from, to] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
       from.on('data', (chunk) => link.isFrozen || to.write(chunk));
       from.on('error', () => undefined);
       from.on('close', () => links.delete(link) && to.destroy());

@@ -47,13 +47,17 @@ describe('TransportModule', () => {
   const silent: LoggerService = { log: () => undefined, warn: () => undefined, error: () => undefined };
   const start = async (logger = silent) => {
     const forRoot = TransportModule.forRoot({ service, redisUrl: rig.url });
-    const module = await Test.createTestingModule({ imports: [forRoot, DoorModule] }).setLogger(logger).compile();
+    const module = await Test.createTestingModule({ imports: [forRoot, DoorModule] })
+      .setLogger(logger)
+      .compile();
     const app = module.createNestMicroservice({ strategy: rig.server(service, { minIdleMs: 100, maxDeliveries: 2, graceMs: 2_000 }) });
     await app.listen();
     return app;
   };
   const connections = async () =>
-    String(await rig.redis.client('LIST')).split('\n').filter((line) => line.includes(`name=${service}`)).length;
+    String(await rig.redis.client('LIST'))
+      .split('\n')
+      .filter((line) => line.includes(`name=${service}`)).length;
 
   it('serves the whole app and closes its connections with it, after the last handler has sent what it had to', async () => {
     const app = await start();
@@ -81,7 +85,10 @@ describe('TransportModule', () => {
   it('counts and times by pattern and outcome, also when it is started twice in a process', async () => {
     const apps = [await start(), await start()];
     const dead = apps[0]!.get(DeadLetters);
-    await apps[0]!.get(RpcClient).call(answer, { question: 'trap' }).catch(() => undefined);
+    await apps[0]!
+      .get(RpcClient)
+      .call(answer, { question: 'trap' })
+      .catch(() => undefined);
     await apps[0]!.get(EventBus).emit(rang, { by: 'thief' });
     await eventually(async () => expect(await dead.list(service)).toHaveLength(1));
     await Promise.all(apps.map((app) => app.close()));
@@ -98,8 +105,14 @@ describe('TransportModule', () => {
     const line = (...args: unknown[]) => lines.push(args);
     const app = await start({ log: line, warn: line, error: line });
     const secret = 'my-number-is-5550100';
-    await app.get(RpcClient).call(answer, { question: `trap ${secret}` }).catch(() => undefined);
-    await app.get(RpcClient).call(answer, { question: { secret } as unknown as string }).catch(() => undefined);
+    await app
+      .get(RpcClient)
+      .call(answer, { question: `trap ${secret}` })
+      .catch(() => undefined);
+    await app
+      .get(RpcClient)
+      .call(answer, { question: { secret } as unknown as string })
+      .catch(() => undefined);
     for (const d of [`{"by":["${secret}"]}`, `{"by":"${secret}`, secret]) {
       await rig.redis.xadd(requestStream(service), '*', 'p', 'bell.rang', 'd', d);
       await rig.redis.xadd(requestStream(service), '*', 'p', secret, 'd', JSON.stringify(d), 't', secret);

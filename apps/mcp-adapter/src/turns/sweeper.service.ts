@@ -27,6 +27,7 @@ export class SweeperService {
     try {
       const sessions = await this.turns.sweep(SWEEP_LIMIT);
       await Promise.all(sessions.map((sessionId) => this.service.look(sessionId)));
+      await this.turns.countSessions();
     } catch (error) {
       this.logger.warn(`sweep failed: ${(error as Error).message}`);
     } finally {

@@ -70,6 +70,10 @@ export class TurnsRepository {
     return this.sql.values('routing.sweep', [new Date(), limit]);
   }
 
+  countSessions(): Promise<void> {
+    return this.sql.value('routing.count_sessions', [new Date()]);
+  }
+
   endIdleSessions(limit: number): Promise<number> {
     return this.sql.value('routing.end_idle_sessions', [new Date(), limit]);
   }

@@ -6,6 +6,7 @@ import { SecretBox, countSegments } from '@darkspere/platform';
 import { EventBus } from '@darkspere/transport';
 import type { CarrierAccount } from '../carrier/carrier-account.js';
 import { GATEWAY_ENV, type SmsGatewayEnv } from '../env.js';
+import { observeAccept } from './inbound.metrics.js';
 import { channelOf, mediaOf, otherFields, type InboundSms } from './inbound-sms.js';
 import { InboundRepository } from './inbound.repository.js';
 import { ReplyWaiter, type TakenReply } from './reply-waiter.js';
@@ -63,6 +64,7 @@ export class InboundService {
       traceparent: trace,
       received_at: receivedAt,
     });
+    observeAccept(accepted.outcome, receivedAt);
     if (accepted.outcome === 'number_not_found') throw new DomainError('number_not_found', 'No agent answers at this number.');
     if (accepted.outcome === 'duplicate') return this.waiter.wait(accepted.message_id, deadline, true);
 
