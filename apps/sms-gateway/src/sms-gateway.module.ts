@@ -6,7 +6,7 @@ import { CarrierClient } from './carrier/carrier.client.js';
 import { DeliveryController } from './delivery/delivery.controller.js';
 import { DeliveryRepository } from './delivery/delivery.repository.js';
 import { DeliveryService } from './delivery/delivery.service.js';
-import { GATEWAY_ENV, readGatewayEnv } from './env.js';
+import { GATEWAY_ENV, SmsGatewayEnv, readGatewayEnv } from './env.js';
 import { InboundController } from './inbound/inbound.controller.js';
 import { InboundRepository } from './inbound/inbound.repository.js';
 import { InboundService } from './inbound/inbound.service.js';
@@ -23,7 +23,7 @@ import { ReconcilerService } from './sender/reconciler.service.js';
 import { SenderService } from './sender/sender.service.js';
 
 @Module({
-  imports: [PlatformModule.forRoot({ name: 'sms-gateway', entities: [PhoneNumber] })],
+  imports: [PlatformModule.forRoot({ name: 'sms-gateway', entities: [PhoneNumber], env: SmsGatewayEnv })],
   controllers: [InboundController, DeliveryController, MessagesController, NumbersController, CarrierAccountsController],
   providers: [
     { provide: GATEWAY_ENV, useFactory: readGatewayEnv },

@@ -36,8 +36,9 @@ end $$;
 
 -- Stores inbound texts and does all that belongs to them. Each of p_texts:
 -- {account_id, account_sid, message_sid, from, to, channel, body, media, segments, encoding, fields, waiter, offer_until,
---  handle, traceparent, received_at}, and for a text that is about the channel itself (it comes alone) also
--- {intent: opt_out | opt_in | opt_in_if_out | help, intent_source, is_answered_by_carrier}.
+--  handle, traceparent, received_at}, and for a text that is about the channel itself also
+-- {intent: opt_out | opt_in | opt_in_if_out | help, intent_source, is_answered_by_carrier}. A batch with such a text is
+-- taken one by one, in its order: faster is to send it alone.
 -- Returns for each, in order, {outcome: accepted | duplicate | number_not_found, message_id, session_id, ring, is_decided}.
 create or replace function messaging.accept_inbound(p_texts jsonb, p_now timestamptz) returns setof jsonb
 language plpgsql as $$
@@ -51,7 +52,15 @@ declare
   v_boxes jsonb := '{}';
   v_fenced uuid[];
   v_answer uuid;
+  v_text jsonb;
 begin
+  if jsonb_array_length(p_texts) > 1 and p_texts @? '$[*].intent ? (@ != null)' then
+    for v_text in select t from jsonb_array_elements(p_texts) with ordinality x(t, i) order by i loop
+      return query select messaging.accept_inbound(jsonb_build_array(v_text), p_now);
+    end loop;
+    return;
+  end if;
+
   -- Ours are the numbers of the account whose signature the webhook carries.
   v_ids := array(
     select case when n.id is not null then uuidv7() end

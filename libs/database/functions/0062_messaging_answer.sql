@@ -96,12 +96,14 @@ begin
   return null;
 end $$;
 
--- Earlier answers of the session that have not left: this one has to wait. A TwiML that is written on its socket has left.
+-- Earlier answers of the session that have not left: this one has to wait. A TwiML that is written on its socket has left,
+-- but the next part of the same answer waits until the carrier has given it a sid.
 create or replace function messaging.is_blocked(o messaging.outbox) returns boolean
 language sql stable as $$
   select o.order_seq is not null and exists (
     select from messaging.outbox e
-    where e.session_id = o.session_id and (e.order_seq, e.part) < (o.order_seq, o.part) and not (e.state = 'twiml' and e.is_written))
+    where e.session_id = o.session_id and (e.order_seq, e.part) < (o.order_seq, o.part)
+      and not (e.state = 'twiml' and e.is_written and e.order_seq < o.order_seq))
 $$;
 
 -- Hands out what these decisions allow; returns the messages.

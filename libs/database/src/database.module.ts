@@ -19,7 +19,7 @@ export interface DatabaseOptions {
  * say: no hash or merge joins, and pages cost nothing, since what is hot is in memory. Custom plans would be made anew at
  * each call of a partitioned table: they prune, so they look cheaper (measured: 5x the time).
  */
-const PLANNER = [
+export const PLANNER = [
   'plan_cache_mode=force_generic_plan',
   'jit=off',
   'enable_seqscan=off',

@@ -1,7 +1,7 @@
 export { Batcher } from './batcher.js';
 export { bootstrap } from './bootstrap.js';
 export type { BootstrapOptions } from './bootstrap.js';
-export { DatabaseModule } from './database.module.js';
+export { DatabaseModule, PLANNER } from './database.module.js';
 export type { DatabaseOptions } from './database.module.js';
 export { migrate } from './migrate.js';
 export { Sql } from './sql.js';

@@ -5,6 +5,7 @@ import { RedisStreamsServer } from '@darkspere/transport';
 import { PlatformEnv, readEnv } from './env.js';
 import { observeRequests } from './http.metrics.js';
 import { JsonLogger } from './logger.js';
+import { answerFrameworkError } from './problem.filter.js';
 import { validationPipe } from './validation.js';
 
 /** Fastify's answer to a body that is larger: 413. */
@@ -12,7 +13,13 @@ const BODY_LIMIT_BYTES = 1_048_576;
 
 /** The HTTP side of an app, as it also runs in tests. */
 export const createAdapter = (): FastifyAdapter => {
-  const adapter = new FastifyAdapter({ bodyLimit: BODY_LIMIT_BYTES, requestTimeout: 30_000, keepAliveTimeout: 65_000, routerOptions: { maxParamLength: 200 } });
+  const adapter = new FastifyAdapter({
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: 30_000,
+    keepAliveTimeout: 65_000,
+    routerOptions: { maxParamLength: 200 },
+    frameworkErrors: answerFrameworkError,
+  });
   observeRequests(adapter.getInstance());
   return adapter;
 };

@@ -14,7 +14,7 @@ interface Earlier {
 
 /**
  * A POST with an `Idempotency-Key` is done once: a repeat within 24 hours gets the first answer, a repeat with another
- * body gets 422, one that comes while the first still runs gets 409. Faults on our side are not kept.
+ * body gets 422, one that comes while the first still runs gets 409. What failed is not kept: its repeat is judged anew.
  */
 @Injectable()
 export class IdempotencyInterceptor implements NestInterceptor {
@@ -37,7 +37,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
       if (earlier.status === null) throw new DomainError('idempotency_in_progress', 'The first request with this Idempotency-Key is still running.');
       const reply = http.getResponse<FastifyReply>();
       void reply.status(earlier.status).header('idempotent-replayed', 'true');
-      return of(earlier.body);
+      return of(earlier.body ?? undefined);
     }
     return next.handle().pipe(
       concatMap(async (body: unknown) => {

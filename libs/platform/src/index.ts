@@ -4,7 +4,7 @@ export { AccountId, ApiKeyGuard, Scoped, callerOf } from './api-key.guard.js';
 export type { Caller } from './api-key.guard.js';
 export { bootstrap, createAdapter } from './bootstrap.js';
 export { Egress } from './egress/egress.js';
-export { PlatformEnv, readEnv } from './env.js';
+export { PlatformEnv, readEnv, wholeNumber } from './env.js';
 export { IdempotencyInterceptor } from './idempotency.interceptor.js';
 export { JsonLogger } from './logger.js';
 export { PlatformModule } from './platform.module.js';

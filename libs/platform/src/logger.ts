@@ -1,21 +1,30 @@
+import { inspect } from 'node:util';
 import type { LoggerService } from '@nestjs/common';
-import { pino, type Logger as Pino } from 'pino';
+import { pino, type DestinationStream, type Logger as Pino } from 'pino';
 
 // A phone number in any text that reaches a log is cut to its last two digits; keys lose everything but their prefix.
-const PHONE = /\+?\d[\d\s().-]{7,16}\d/g;
+// After a plus 7 to 15 digits, however they are grouped; without one 10 to 15 in a row, but not the end of a UUID.
+const PHONE = /\+\d(?:[\s().-]{0,3}\d){6,14}|(?<!\d|-[\da-f]{4}-)\d{10,15}(?!\d)/g;
 const API_KEY = /\bds_(live|test)_([0-9A-Za-z]{8})[0-9A-Za-z]+/g;
-const mask = (text: string): string =>
-  text.replace(API_KEY, 'ds_$1_$2…').replace(PHONE, (match) => {
-    const digits = match.replace(/\D/g, '');
-    return digits.length < 8 || digits.length > 15 || !/^\+|^\d{10,15}$/.test(match) ? match : `…${digits.slice(-2)}`;
-  });
+const mask = (text: string): string => text.replace(API_KEY, 'ds_$1_$2…').replace(PHONE, (match) => `…${match.slice(-2)}`);
+
+const asText = (message: unknown): string => {
+  if (typeof message === 'string') return message;
+  if (message instanceof Error) return message.message;
+  try {
+    return JSON.stringify(message) ?? String(message);
+  } catch {
+    // A circle, a bigint: a log line is never a reason to fail.
+    return inspect(message);
+  }
+};
 
 /** JSON lines on standard output. Nothing that a person wrote, and no whole phone number, belongs in a log. */
 export class JsonLogger implements LoggerService {
   private readonly pino: Pino;
 
-  constructor(app: string, level: string) {
-    this.pino = pino({ level, base: { app }, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } });
+  constructor(app: string, level: string, out: DestinationStream = pino.destination(1)) {
+    this.pino = pino({ level, base: { app }, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } }, out);
   }
 
   log(message: unknown, ...rest: unknown[]): void {
@@ -42,7 +51,6 @@ export class JsonLogger implements LoggerService {
     if (!this.pino.isLevelEnabled(level)) return;
     const context = typeof rest.at(-1) === 'string' ? (rest.at(-1) as string) : undefined;
     const stack = rest.length > 1 && typeof rest[0] === 'string' ? mask(rest[0]) : message instanceof Error ? mask(message.stack ?? '') : undefined;
-    const text = message instanceof Error ? message.message : typeof message === 'string' ? message : JSON.stringify(message);
-    this.pino[level]({ context, stack }, mask(text ?? ''));
+    this.pino[level]({ context, stack }, mask(asText(message)));
   }
 }

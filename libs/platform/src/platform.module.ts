@@ -5,6 +5,7 @@ import { TerminusModule } from '@nestjs/terminus';
 import { PrometheusModule } from '@willsoto/nestjs-prometheus';
 import { DatabaseModule, type DatabaseOptions } from '@darkspere/database';
 import { TransportModule } from '@darkspere/transport';
+import { z } from 'zod';
 import { Alerts } from './alerts.js';
 import { Egress } from './egress/egress.js';
 import { PlatformEnv, readEnv } from './env.js';
@@ -12,12 +13,18 @@ import { HealthController } from './health.controller.js';
 import { ProblemFilter } from './problem.filter.js';
 import { SecretBox } from './secret-box.js';
 
+export interface PlatformOptions extends Pick<DatabaseOptions, 'entities' | 'poolSize'> {
+  name: string;
+  /** The app's own variables: their faults are told together with the platform's. */
+  env?: z.ZodType;
+}
+
 /** What every app has: database, transport, health, metrics, one error filter, the keys for secrets, the egress rules. */
 @Global()
 @Module({})
 export class PlatformModule {
-  static forRoot({ name, entities, poolSize }: { name: string } & Pick<DatabaseOptions, 'entities' | 'poolSize'>): DynamicModule {
-    const env = readEnv(PlatformEnv);
+  static forRoot({ name, entities, poolSize, env: own = z.object({}) }: PlatformOptions): DynamicModule {
+    const env = readEnv(PlatformEnv.and(own));
     return {
       module: PlatformModule,
       imports: [

@@ -19,16 +19,26 @@ const CODE_BY_STATUS: Readonly<Record<number, string>> = {
   415: 'unsupported_media_type',
 };
 
-const describe = (error: unknown): Problem | null => {
+const describe = (error: unknown): Problem => {
   if (error instanceof DomainError) {
     const status = errorStatus(error.code);
-    return status === 500 ? null : { status, code: error.code, detail: error.message, details: error.details };
+    if (status !== 500) return { status, code: error.code, detail: error.message, details: error.details };
   }
   // Nest's own and Fastify's (body too large, malformed JSON, unknown media type).
-  const status = error instanceof HttpException ? error.getStatus() : (error as { statusCode?: number }).statusCode;
-  if (!status || status >= 500) return null;
+  const status = error instanceof HttpException ? error.getStatus() : (error as { statusCode?: number } | undefined)?.statusCode;
+  if (!status || status >= 500) return { status: 500, code: 'internal', detail: 'Something went wrong on our side.' };
   return { status, code: CODE_BY_STATUS[status] ?? 'invalid_request', detail: (error as Error).message };
 };
+
+const send = (problem: Problem, request: FastifyRequest, reply: FastifyReply): void => {
+  void reply
+    .status(problem.status)
+    .header('content-type', 'application/problem+json; charset=utf-8')
+    .send({ type: 'about:blank', title: problem.code.replaceAll('_', ' '), status: problem.status, code: problem.code, detail: problem.detail, instance: request.id, ...(problem.details === undefined ? {} : { errors: problem.details }) });
+};
+
+/** For what Fastify refuses before it has a route (a path that is no URL), where no filter is asked. */
+export const answerFrameworkError = (error: Error, request: FastifyRequest, reply: FastifyReply): void => send(describe(error), request, reply);
 
 /** Everything that goes wrong in an HTTP request leaves as `application/problem+json` with a stable `code`. */
 @Catch()
@@ -38,17 +48,13 @@ export class ProblemFilter implements ExceptionFilter {
   catch(error: unknown, host: ArgumentsHost): void {
     if (host.getType() !== 'http') throw error;
     const request = host.switchToHttp().getRequest<FastifyRequest>();
-    const reply = host.switchToHttp().getResponse<FastifyReply>();
-    const problem = describe(error) ?? { status: 500, code: 'internal', detail: 'Something went wrong on our side.' };
+    const problem = describe(error);
     if (problem.status >= 500) {
       // The only place that logs what a request did not cause, with what it takes to find it again.
-      const line = `${request.method} ${request.routeOptions?.url ?? 'unknown route'} ${request.id} ${problem.code}: ${(error as Error).message}`;
+      const line = `${request.method} ${request.routeOptions?.url ?? 'unknown route'} ${request.id} ${problem.code}: ${(error as Error | undefined)?.message}`;
       if (error instanceof DomainError) this.logger.warn(line);
-      else this.logger.error(line, (error as Error).stack ?? '', 'Http');
+      else this.logger.error(line, (error as Error | undefined)?.stack ?? '', 'Http');
     }
-    void reply
-      .status(problem.status)
-      .header('content-type', 'application/problem+json; charset=utf-8')
-      .send({ type: 'about:blank', title: problem.code.replaceAll('_', ' '), status: problem.status, code: problem.code, detail: problem.detail, instance: request.id, ...(problem.details === undefined ? {} : { errors: problem.details }) });
+    send(problem, request, host.switchToHttp().getResponse<FastifyReply>());
   }
 }

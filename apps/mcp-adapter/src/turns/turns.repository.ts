@@ -11,7 +11,7 @@ export const LEASE_MS = 4_000;
 const LEASE = `${LEASE_MS} milliseconds`;
 /** A database that restarts is back within this time; all calls here may run twice (they carry the lease token). */
 const PATIENCE_MS = 3_000;
-const LANES = 2;
+const LANES = 1;
 
 export interface TurnAnswer {
   parts: Part[];

@@ -39,7 +39,7 @@ export type Taken =
 /** Twilio gives up after 15 s: a database that is back sooner loses nothing. Both calls may run twice. */
 const PATIENCE_MS = 8_000;
 /** Two commits under way keep both the disk and the gateway busy; what comes meanwhile shares the next one. */
-const LANES = 2;
+const LANES = 1;
 
 @Injectable()
 export class InboundRepository {
