@@ -107,7 +107,8 @@ begin
   end loop;
   return query
     select case when c ->> 'outcome' = 'claimed'
-      then c || jsonb_build_object('history', messaging.history((c ->> 'contact_id')::uuid, (c ->> 'session_id')::uuid, (c ->> 'since')::timestamptz))
+      then c || jsonb_build_object('history', case when (c ->> 'is_first')::boolean then '[]'
+        else messaging.history((c ->> 'contact_id')::uuid, (c ->> 'session_id')::uuid, (c ->> 'since')::timestamptz) end)
       else c end
     from unnest(v_claims) c;
 end $$;

@@ -150,6 +150,29 @@ export class Engine {
     );
   }
 
+  /** Runs a statement in a transaction of its own that stays open, with its locks, until `commit`. */
+  async holding(text: string, values: unknown[] = []): Promise<{ rows: Record<string, unknown>[]; commit(): Promise<void> }> {
+    const client = await this.pool.connect();
+    await client.query('begin');
+    const { rows } = await client.query(text, values);
+    return {
+      rows: rows as Record<string, unknown>[],
+      commit: async () => {
+        await client.query('commit');
+        client.release();
+      },
+    };
+  }
+
+  /** Resolves when that many of our connections wait for locks of others. */
+  async waitingForLocks(count = 1): Promise<void> {
+    const end = Date.now() + 10_000;
+    const waiting = `select count(*)::int from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+    while ((await this.cell<number>(waiting)) < count) {
+      if (Date.now() > end) throw new Error(`fewer than ${count} wait for a lock`);
+    }
+  }
+
   session(id: string): Promise<Record<string, unknown>> {
     return this.rows<Record<string, unknown>>('select * from routing.agent_sessions where id = $1', [id]).then(([row]) => row!);
   }

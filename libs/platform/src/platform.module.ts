@@ -7,6 +7,7 @@ import { DatabaseModule, type DatabaseOptions } from '@darkspere/database';
 import { TransportModule } from '@darkspere/transport';
 import { z } from 'zod';
 import { Alerts } from './alerts.js';
+import { DeadLettersController, SERVICE_NAME } from './dead-letters.controller.js';
 import { Egress } from './egress/egress.js';
 import { PlatformEnv, readEnv } from './env.js';
 import { HealthController } from './health.controller.js';
@@ -34,11 +35,12 @@ export class PlatformModule {
         PrometheusModule.register({ path: '/metrics' }),
         ScheduleModule.forRoot(),
       ],
-      controllers: [HealthController],
+      controllers: [HealthController, DeadLettersController],
       providers: [
         { provide: APP_FILTER, useClass: ProblemFilter },
         { provide: SecretBox, useFactory: () => new SecretBox(env.ENCRYPTION_KEYS) },
         { provide: Egress, useFactory: () => new Egress(env.AGENT_EGRESS_ALLOW) },
+        { provide: SERVICE_NAME, useValue: name },
         Alerts,
       ],
       exports: [SecretBox, Egress, Alerts, DatabaseModule, TransportModule],

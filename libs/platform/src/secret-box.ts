@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, createSecretKey, hkdfSync, randomBytes } from 'node:crypto';
 
 const VERSION = 'v1';
 
@@ -46,7 +46,7 @@ export class SecretBox {
 
   /** A key of its own for one purpose, derived from the writing key. */
   macFor(purpose: string): (text: string) => string {
-    const key = Buffer.from(hkdfSync('sha256', this.keys.get(this.writer)!, '', purpose, 32));
+    const key = createSecretKey(Buffer.from(hkdfSync('sha256', this.keys.get(this.writer)!, '', purpose, 32)));
     return (text) => createHmac('sha256', key).update(text).digest('base64url');
   }
 }

@@ -45,6 +45,8 @@ export interface Audit {
   /** From the moment of sending to the phone's first message about it. */
   waitsMs: { twiml: number[]; rest: number[]; apology: number[]; webhook: number[] };
   findings: Finding[];
+  /** SIDs of the answered texts that waited longest. */
+  slowest: string[];
   recoveries: Recovery[];
 }
 
@@ -92,12 +94,13 @@ export const audit = (evidence: Evidence): Audit => {
   const findings = [
     ...cases.flatMap(fateOf),
     ...apologyFindings(evidence, cases, inboxes),
+    ...sentTwiceFindings(evidence, [...inboxes.repeats, ...teamInboxes.repeats]),
     ...order.findings,
     ...cases.flatMap((one) => latenessOf(one, evidence)),
     ...inboxes.strays.map((message): Finding => ({ kind: 'stray', sid: message.in_reply_to_sid ?? null, why: `message ${message.sid} to ${message.to} answers no text of that phone` })),
     ...recoveries.filter(({ isSlow, others }) => isSlow && others.length === 0).map((one): Finding => ({ kind: 'slow_recovery', sid: null, why: `text ${one.textId}: ${one.ms === null ? 'never' : `${one.ms} ms`} after the adapter’s death` })),
   ];
-  return { counts: countsOf(cases, inboxes.repeats.length + teamInboxes.repeats.length, order.reordered, evidence), waitsMs: waitsOf(cases, evidence), findings, recoveries };
+  return { counts: countsOf(cases, inboxes.repeats.length + teamInboxes.repeats.length, order.reordered, evidence), waitsMs: waitsOf(cases, evidence), findings, slowest: slowestOf(cases), recoveries };
 };
 
 const isStoredOrAccepted = ({ stored, webhook }: Case): boolean => stored !== undefined || webhook?.isAccepted === true;
@@ -141,6 +144,16 @@ const apologyFindings = ({ turns, answers, inbox, texts, apology }: Evidence, ca
     if (!expected.has(message.sid)) findings.push({ kind: 'doubled', sid: message.in_reply_to_sid ?? null, why: `an apology (${message.sid}) that no turn made` });
   }
   return findings;
+};
+
+/** The carrier gave two ids to one message of ours: right only for a TwiML that it asked for again itself. */
+const sentTwiceFindings = ({ sentTwice, answers, texts }: Evidence, repeats: readonly InboxMessage[]): Finding[] => {
+  const repeated = new Set(repeats.map(({ in_reply_to_sid }) => in_reply_to_sid));
+  return sentTwice.flatMap((answerId): Finding[] => {
+    const answer = answers.find(({ id }) => id === answerId);
+    const sid = texts.find(({ id }) => id === answer?.in_reply_to)?.message_sid ?? null;
+    return sid !== null && repeated.has(sid) ? [] : [{ kind: 'doubled', sid, why: `the carrier has two ids for message ${answerId}` }];
+  });
 };
 
 /** Answers in the order of their texts; and texts stored in the order in which they were sent. */
@@ -225,6 +238,11 @@ const countsOf = (cases: readonly Case[], repeats: number, reordered: number, { 
     repeats,
     reordered_on_the_way: reordered,
   };
+};
+
+const slowestOf = (cases: readonly Case[]): string[] => {
+  const waits = cases.flatMap((one) => ({ sid: one.text.sid, ms: (firstReception(one)?.at ?? 0) - (one.webhook?.sentAt ?? 0) }));
+  return waits.sort((a, b) => b.ms - a.ms).slice(0, 10).map(({ sid }) => sid);
 };
 
 const waitsOf = (cases: readonly Case[], { answers, inbox }: Evidence): Audit['waitsMs'] => {

@@ -56,6 +56,8 @@ export interface Evidence {
   answers: readonly StoredAnswer[];
   turns: readonly StoredTurn[];
   happened: readonly Happened[];
+  /** Our messages for which the carrier has told of a second id. */
+  sentTwice: readonly string[];
   apology: string;
 }
 

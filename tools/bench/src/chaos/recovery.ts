@@ -35,14 +35,15 @@ export const recoveriesOf = ({ happened, texts, sent }: Evidence, answeredAt: (t
   );
 };
 
-const mayDelay = ({ kind, name }: Happened, agent: string | undefined): boolean => {
+const mayDelay = ({ kind, name, what }: Happened, agent: string | undefined): boolean => {
   switch (kind) {
     case 'kill':
       return ON_THE_WAY.includes(name) || (agent === 'team' && name === 'engagement-agent');
     case 'agent':
       return name === 'agents' || name === agent;
     case 'carrier':
-      return true;
+      // Callbacks and webhooks hold up no answer.
+      return what.startsWith('REST');
     case 'flush':
       // Nothing of a turn is in Redis: a flush excuses nothing.
       return false;

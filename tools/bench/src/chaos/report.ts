@@ -28,7 +28,7 @@ export interface ChaosResult {
   longest_ms: { webhook: number; twiml: number; rest: number; apology: number };
   p95_ms: { webhook: number; twiml: number; rest: number };
   /** Turns that a killed adapter ran: how long until the answer. `disturbed`: slow ones with another trouble on their way. */
-  recovery: { kills: number; turns: number; longest_undisturbed_ms: number; slow: number; slow_disturbed: number };
+  recovery: { kills: number; turns: number; longest_ms: number; longest_undisturbed_ms: number; slow: number; slow_disturbed: number };
   quiet_after_ms: number | null;
   asked_more_than_once: number;
   kills: Record<string, number>;
@@ -71,6 +71,7 @@ export const resultOf = (
     recovery: {
       kills: new Set(recoveries.map(({ killedAt }) => killedAt)).size,
       turns: recoveries.length,
+      longest_ms: longest(recoveries.map(({ ms }) => ms ?? Infinity)),
       longest_undisturbed_ms: longest(undisturbed.map(({ ms }) => ms ?? Infinity)),
       slow: undisturbed.filter(({ isSlow }) => isSlow).length,
       slow_disturbed: recoveries.filter(({ isSlow, others }) => isSlow && others.length > 0).length,
@@ -93,7 +94,7 @@ export const summaryOf = (result: ChaosResult, findings: readonly Finding[], bre
     `answered ${result.answered_twiml} by TwiML, ${result.answered_rest} by REST (${result.covered} in the answer to a later text); ${result.apologised} got an apology`,
     `lost ${result.lost}, doubled ${result.doubled}, misordered ${result.misordered}, late ${result.late} (and ${result.late_gateway_died} whose gateway died, ${result.late_carrier} by the carrier’s fault), strays ${result.strays}`,
     `longest waits: webhook ${seconds(result.longest_ms.webhook)}, TwiML ${seconds(result.longest_ms.twiml)}, REST ${seconds(result.longest_ms.rest)}, apology ${seconds(result.longest_ms.apology)}`,
-    `recovery: ${recovery.kills} adapter kills hit ${recovery.turns} texts under way; longest ${seconds(recovery.longest_undisturbed_ms)}; ${recovery.slow} over 8 s (and ${recovery.slow_disturbed} with another trouble on the way)`,
+    `recovery: ${recovery.kills} adapter kills hit ${recovery.turns} texts under way; longest ${seconds(recovery.longest_ms)}, undisturbed ${seconds(recovery.longest_undisturbed_ms)}; ${recovery.slow} over 8 s (and ${recovery.slow_disturbed} with another trouble on the way)`,
     `killed: ${Object.entries(result.kills).map(([name, count]) => `${name} ${count}× (back in ${seconds(result.longest_restart_ms[name]!)} at most)`).join(', ')}; Redis flushed ${result.flushes}×`,
     ...(findings.length > 0 ? ['findings:', ...shown, ...(findings.length > shown.length ? [`  … and ${findings.length - shown.length} more`] : [])] : []),
     ...breaches.map(({ invariant, count, samples }) => `broken: ${invariant} (${count}: ${samples.join(', ')})`),

@@ -2,7 +2,7 @@ import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { audit, type Finding } from './audit.js';
+import { audit, type Audit } from './audit.js';
 import { hireCast } from './cast.js';
 import { readStored, unfinished, type Stored } from './database.js';
 import type { Evidence } from './evidence.js';
@@ -74,7 +74,7 @@ const withStack = async (stack: Stack, options: ChaosOptions): Promise<ChaosResu
     asked_more_than_once: [...turnCalls.values()].filter((calls) => calls.length > 1).length,
     alerts: stored.alerts,
   });
-  keepFindings(stack.home, found.findings, stored, evidence);
+  keepFindings(stack.home, found, stored, evidence);
   say(summaryOf(result, found.findings, stored.breaches));
   return result;
 };
@@ -109,7 +109,9 @@ const inboxes = async (twin: TwinClient, load: Load): Promise<Evidence['inbox']>
   return messages.sort((a, b) => a.seq - b.seq);
 };
 
-const keepFindings = (home: string, findings: readonly Finding[], { breaches }: Stored, evidence: Evidence): void => {
-  const traces = findings.map((finding) => ({ ...finding, trace: finding.sid === null ? null : traceOf(finding.sid, evidence) }));
-  writeFileSync(join(home, 'chaos-findings.json'), JSON.stringify({ findings: traces, breaches, happened: evidence.happened }, null, 2), { mode: 0o600 });
+/** With the whole way of each text that is named, and of those that waited longest. */
+const keepFindings = (home: string, { findings, slowest, recoveries }: Audit, { breaches }: Stored, evidence: Evidence): void => {
+  const trace = (sid: string | null): object | null => (sid === null ? null : traceOf(sid, evidence));
+  const kept = { findings: findings.map((finding) => ({ ...finding, trace: trace(finding.sid) })), slowest: slowest.map(trace), breaches, recoveries, happened: evidence.happened };
+  writeFileSync(join(home, 'chaos-findings.json'), JSON.stringify(kept, null, 2), { mode: 0o600 });
 };
