@@ -109,11 +109,20 @@ export class Gateway {
     return this.post('/sms/incoming', { AccountSid: this.twin.accountSid, MessageSid: newSid(), To: NUMBER, From: '+15557779999', Body: 'Hello', NumMedia: '0', ...form }, signing);
   }
 
-  /** A form to any path, `signing.signedUrl` and `signing.signedForm` being what is signed instead. */
-  async post(path: string, form: Form, { token = this.twin.authToken, signature, signedForm = form, signedUrl = this.publicBaseUrl + path, headers = {} }: Signing = {}) {
+  /** A form to any path. */
+  post(path: string, form: Form, signing?: Signing) {
+    const { body, headers } = this.signed(path, form, signing);
+    return this.send(path, body, headers);
+  }
+
+  /** A form as the carrier sends it. */
+  signed(path: string, form: Form, { token = this.twin.authToken, signature, signedForm = form, signedUrl = this.publicBaseUrl + path, headers = {} }: Signing = {}) {
     const signed = signature === undefined ? twilio.getExpectedTwilioSignature(token, signedUrl, signedForm) : signature;
-    const body = new URLSearchParams(Object.entries(form).flatMap(([name, values]) => [values].flat().map((value): [string, string] => [name, value])));
-    return this.send(path, body.toString(), { 'content-type': 'application/x-www-form-urlencoded', ...(signed !== null && { 'x-twilio-signature': signed }), ...headers });
+    const fields = Object.entries(form).flatMap(([name, values]) => [values].flat().map((value): [string, string] => [name, value]));
+    return {
+      body: new URLSearchParams(fields).toString(),
+      headers: { 'content-type': 'application/x-www-form-urlencoded', ...(signed !== null && { 'x-twilio-signature': signed }), ...headers },
+    };
   }
 
   async send(path: string, body: string, headers: Record<string, string>) {

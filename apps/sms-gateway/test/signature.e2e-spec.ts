@@ -25,20 +25,18 @@ describe("the carrier's signature", () => {
   it.each<[string, Form]>([
     ['as the carrier sends it', {}],
     ['with empty fields', { FromCity: '', FromState: '', Zip: '' }],
-    ['with fields that nobody knows', { NewField: 'x', 'Odd[name]': 'y', 'ü ñ': '& = +', constructor: 'c', toString: 't' }],
+    ['with fields that nobody knows', { NewField: 'x', 'Odd[name]': 'y', 'ü ñ': '& = +', toString: 't' }],
     ['with a field that comes twice', { Extra: ['b', 'a'] }],
     ['with a field that comes twice alike', { Extra: ['a', 'a'] }],
-    ['with text beyond ASCII', { Body: 'Grüße 😀 ＡＢ\u202e', ProfileName: "O'Brien <x>" }],
-    ['with line ends', { Body: 'one\r\ntwo\nthree' }],
+    ['with text beyond ASCII', { ProfileName: "Grüße 😀 ＡＢ\u202e O'Brien <x>" }],
+    ['with line ends', { Note: 'one\r\ntwo\nthree' }],
     ['with a hundred fields', Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`F${i}`, String(i)]))],
   ])('a form %s is taken, with all its fields', async (_, fields) => {
     const MessageSid = newSid();
-    const from = gateway.phone();
-    const { status, type } = await stop({ MessageSid, From: from, Body: 'STOP', ...('Body' in fields ? {} : fields), ...(('Body' in fields && { Extra1: fields['Body']! }) || {}) });
+    const { status, type } = await stop({ MessageSid, ...fields });
     expect([status, type]).toEqual([200, 'text/xml; charset=utf-8']);
     const [message] = await gateway.rows<{ carrier_fields: object }>('select carrier_fields from messaging.message_history where message_sid = $1', [MessageSid]);
-    const { Body: body, ...rest } = fields;
-    expect(message!.carrier_fields).toMatchObject({ ...rest, ...(body !== undefined && { Extra1: body }) });
+    expect(message!.carrier_fields).toMatchObject(fields);
   });
 
   it.each<[string, Form, Signing]>([
@@ -70,7 +68,7 @@ describe("the carrier's signature", () => {
     ['added', (form) => ({ ...form, OptOutType: 'START' })],
     ['added, empty', (form) => ({ ...form, Empty: '' })],
     ['removed', ({ NumMedia: _, ...form }) => form],
-    ['moved into another', ({ Body: body, ...form }) => ({ ...form, Bod: `y${String(body)}` })],
+    ['renamed', ({ Body: body, ...form }) => ({ ...form, body: body! })],
     ['doubled', (form) => ({ ...form, Body: ['STOP', 'START'] })],
   ])('a form in which one field was %s after it was signed is refused', async (_, tamper) => {
     const signedForm = { AccountSid: gateway.twin.accountSid, MessageSid: newSid(), To: NUMBER, From: gateway.phone(), Body: 'STOP', NumMedia: '0' };
@@ -109,7 +107,14 @@ describe("the carrier's signature", () => {
     for (const AccountSid of ['', `AC${'c'.repeat(32)}`, 'nobody', ['AC1', THEIR_SID]]) expect((await stop({ AccountSid })).status).toBe(200);
   });
 
-  it.each(['AC\0', `AC${'\0'.repeat(32)}`, '\ud800', 'x'.repeat(500_000), "' or '1'='1", '__proto__', 'environment'])('the AccountSid %j of a stranger is refused like any other', async (sid) => {
+  it.each([
+    ['with a NUL', 'AC\0'],
+    ['of NULs', `AC${'\0'.repeat(32)}`],
+    ['with half a surrogate pair', '\ud800'],
+    ['of 500,000 characters', 'x'.repeat(500_000)],
+    ['with SQL', "' or '1'='1"],
+    ['that objects inherit', '__proto__'],
+  ])('an AccountSid %s is refused like any other that nobody knows', async (_, sid) => {
     const { status, problem } = await stop({ AccountSid: sid }, { token: 'guessed' });
     expect([status, problem().code]).toEqual([403, 'invalid_signature']);
   });

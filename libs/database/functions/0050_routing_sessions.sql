@@ -28,20 +28,30 @@ create or replace function routing.receive_texts(p_texts routing.incoming[], p_n
 returns table (message_id uuid, session_id uuid, seq bigint, epoch integer, rings boolean, is_held boolean)
 language plpgsql as $$
 declare
+  v_mailboxes integer := (select count(distinct (t.contact_id, t.number_id, t.channel)) from unnest(p_texts) t);
+  v_new uuid[];
   v_sessions uuid[];
   v_idle uuid[] := '{}';
   v_opened uuid[] := '{}';
   r record;
 begin
   loop
-    insert into routing.agent_sessions (account_id, number_id, contact_id, channel, handle, agent_id, bound_agent_id, last_text_at, started_at)
-    select distinct on (t.contact_id, t.number_id, t.channel)
-      t.account_id, t.number_id, t.contact_id, t.channel, t.handle, registry.pick_agent(t.account_id, t.bound_agent_id), t.bound_agent_id, p_now, p_now
-    from unnest(p_texts) t
-    where not exists (select from routing.agent_sessions s
-                      where s.contact_id = t.contact_id and s.number_id = t.number_id and s.channel = t.channel and s.ended_at is null)
-    order by t.contact_id, t.number_id, t.channel
-    on conflict (contact_id, number_id, channel) where ended_at is null do nothing;
+    v_new := array(
+      select t.contact_id from unnest(p_texts) t left join routing.agent_sessions s
+        on s.contact_id = t.contact_id and s.number_id = t.number_id and s.channel = t.channel and s.ended_at is null
+      where s.id is null or s.last_text_at < p_now - interval '24 hours');
+    if v_new <> '{}' then
+      -- An opt-out fences the sessions that it sees, so it must not come between us and our commit.
+      perform messaging.hold_contacts(v_new);
+      insert into routing.agent_sessions (account_id, number_id, contact_id, channel, handle, agent_id, bound_agent_id, last_text_at, started_at)
+      select distinct on (t.contact_id, t.number_id, t.channel)
+        t.account_id, t.number_id, t.contact_id, t.channel, t.handle, registry.pick_agent(t.account_id, t.bound_agent_id), t.bound_agent_id, p_now, p_now
+      from unnest(p_texts) t
+      where not exists (select from routing.agent_sessions s
+                        where s.contact_id = t.contact_id and s.number_id = t.number_id and s.channel = t.channel and s.ended_at is null)
+      order by t.contact_id, t.number_id, t.channel
+      on conflict (contact_id, number_id, channel) where ended_at is null do nothing;
+    end if;
     v_sessions := array(
       select l.id from unnest(p_texts) t join routing.agent_sessions l
         on l.contact_id = t.contact_id and l.number_id = t.number_id and l.channel = t.channel and l.ended_at is null);
@@ -49,7 +59,8 @@ begin
     v_sessions := array(select s.id from routing.agent_sessions s where s.id = any (v_sessions) and s.ended_at is null order by s.id for no key update);
     v_idle := array(select s.id from routing.agent_sessions s where s.id = any (v_sessions)
       and s.last_text_at < p_now - interval '24 hours' and s.last_seq = s.done_seq and s.owner = 'agent');
-    exit when v_idle = '{}';
+    -- A session that ended while we waited for it is not among them: its text opens the next one.
+    exit when v_idle = '{}' and cardinality(v_sessions) = v_mailboxes;
     perform routing.end_session(x, p_now) from unnest(v_idle) x;
   end loop;
 
@@ -83,10 +94,11 @@ begin
 
   -- What is left belongs to a person.
   if v_sessions <> '{}' then
+    update routing.agent_sessions set last_text_at = p_now where id = any (v_sessions);
     return query
-      update routing.agent_sessions s set last_text_at = p_now from unnest(p_texts) t
-      where s.id = any (v_sessions) and s.contact_id = t.contact_id and s.number_id = t.number_id and s.channel = t.channel
-      returning t.message_id, s.id, null::bigint, s.epoch, false, true;
+      select t.message_id, s.id, null::bigint, s.epoch, false, true from unnest(p_texts) t join routing.agent_sessions s
+        on s.contact_id = t.contact_id and s.number_id = t.number_id and s.channel = t.channel and s.ended_at is null
+      where s.id = any (v_sessions);
   end if;
 end $$;
 
@@ -126,7 +138,7 @@ end $$;
 -- Published: fences every live session of a contact (an opt-out holds for all numbers of the account).
 create or replace function routing.fence_contact(p_contact uuid, p_now timestamptz) returns uuid[]
 language sql as $$
-  select coalesce(array_agg(m.id), '{}')
+  select coalesce(array_agg(m.id order by m.id), '{}')
   from (select id from routing.agent_sessions where contact_id = p_contact and ended_at is null order by id for no key update) s
   cross join lateral unnest(routing.fence_session(s.id, p_now)) m(id)
 $$;

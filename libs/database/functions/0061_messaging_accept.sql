@@ -11,6 +11,10 @@ begin
   return c;
 end $$;
 
+-- Published to routing: an opt-out of these contacts waits until the caller has committed, or the caller for it.
+create or replace function messaging.hold_contacts(p_contacts uuid[]) returns void
+language sql as $$ select from messaging.contacts where id = any (p_contacts) order by id for share $$;
+
 -- Suppresses a contact and fences its sessions, in one transaction with whatever made us do it.
 create or replace function messaging.opt_out(c messaging.contacts, p_source text, p_text text, p_message uuid, p_now timestamptz) returns void
 language plpgsql as $$
@@ -43,6 +47,7 @@ end $$;
 create or replace function messaging.accept_inbound(p_texts jsonb, p_now timestamptz) returns setof jsonb
 language plpgsql as $$
 declare
+  v_numbers uuid[];
   v_ids uuid[];
   v_new uuid[];
   v_intent text := p_texts -> 0 ->> 'intent';
@@ -62,11 +67,9 @@ begin
   end if;
 
   -- Ours are the numbers of the account whose signature the webhook carries.
-  v_ids := array(
-    select case when n.id is not null then uuidv7() end
-    from jsonb_array_elements(p_texts) with ordinality x(t, i)
-    left join messaging.phone_numbers n on n.phone_number = t ->> 'to' and n.released_at is null and n.account_id = (t ->> 'account_id')::uuid
-    order by i);
+  select array_agg(n.id order by i), array_agg(case when n.id is not null then uuidv7() end order by i) into v_numbers, v_ids
+  from jsonb_array_elements(p_texts) with ordinality x(t, i)
+  left join messaging.phone_numbers n on n.phone_number = t ->> 'to' and n.released_at is null and n.account_id = (t ->> 'account_id')::uuid;
 
   -- The dedupe: one row a carrier id. Whoever comes second, in this batch or another, adds nothing.
   with taken as (
@@ -95,11 +98,12 @@ begin
       v_incoming := array(
         select (v_ids[i], n.account_id, n.id, v_contacts[i], t ->> 'channel', n.agent_id, t ->> 'handle')::routing.incoming
         from jsonb_array_elements(p_texts) with ordinality x(t, i)
-        join messaging.phone_numbers n on n.phone_number = t ->> 'to' and n.released_at is null and n.account_id = (t ->> 'account_id')::uuid
+        join messaging.phone_numbers n on n.id = v_numbers[i]
         where v_ids[i] = any (v_new) and v_contacts[i] <> all (v_out) order by i);
-      select coalesce(jsonb_object_agg(r.message_id, to_jsonb(r)), '{}'), array_agg(r.session_id) filter (where r.epoch > 0)
+      select coalesce(jsonb_object_agg(r.message_id, to_jsonb(r)), '{}'), array_agg(r.session_id) filter (where r.epoch > 0 or r.seq = 1)
       into v_boxes, v_fenced from routing.receive_texts(v_incoming, p_now) r;
-      -- An opt-out may have committed while we waited for a session: its fence came first (so the epoch is not 0).
+      -- An opt-out may have committed while we waited for a session: its fence came first, so the epoch is not 0 or the
+      -- session is new.
       if v_fenced is not null then
         v_out := v_out || messaging.hold_opted_out(v_contacts, p_now);
       end if;
@@ -113,7 +117,7 @@ begin
         case when v_intent is not null then 'handled'
              when v_contacts[i] = any (v_out) or (v_boxes -> (v_ids[i]::text) ->> 'is_held')::boolean then 'held' else 'waiting' end as status
       from jsonb_array_elements(p_texts) with ordinality x(t, i)
-      join messaging.phone_numbers n on n.phone_number = t ->> 'to' and n.released_at is null and n.account_id = (t ->> 'account_id')::uuid
+      join messaging.phone_numbers n on n.id = v_numbers[i]
       where v_ids[i] = any (v_new)
     ), billed as (
       insert into billing.usage_ledger (source_id, kind, account_id, quantity, at)

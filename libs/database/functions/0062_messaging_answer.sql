@@ -15,7 +15,7 @@ begin
       transmission_path = m.transmission_path || coalesce(a.hops, '[]')
     from (select a.*, x.id as message_id
           from unnest(p_answers) with ordinality a(account_id, session_id, contact_id, turn_id, epoch, order_seq, message_ids, parts, hops, reply_streak, n)
-          cross join lateral unnest(a.message_ids) x(id)) a
+          cross join lateral unnest(a.message_ids) x(id) order by x.id) a
     where m.id = a.message_id
     returning a.n, m.id, m.waiter, m.offer_until, m.number_id, m.channel, m.traceparent, m.id = a.message_ids[cardinality(a.message_ids)] as is_owner
   )
@@ -44,7 +44,9 @@ begin
     select part.turn_id, 'agent_turn', account_id, 1, p_now from part where part_no = 1 and reply_streak is not null on conflict do nothing
   )
   insert into messaging.outbox (message_id, account_id, session_id, contact_id, in_reply_to, purpose, epoch, order_seq, part, reply_streak, due_at)
-  select id, account_id, session_id, contact_id, (owner ->> 'id')::uuid, 'reply', epoch, order_seq, part_no, reply_streak, (owner ->> 'due_at')::timestamptz
+  -- Only the first part may become a TwiML; the others follow as soon as it has left.
+  select id, account_id, session_id, contact_id, (owner ->> 'id')::uuid, 'reply', epoch, order_seq, part_no, reply_streak,
+    case when part_no = 1 then (owner ->> 'due_at')::timestamptz else p_now end
   from part where reply_streak is not null and owner ->> 'channel' <> 'api';
 
   return query
@@ -61,10 +63,11 @@ create or replace function messaging.decide_send(p_outbox messaging.outbox[], p_
 language plpgsql as $$
 declare v_epochs jsonb;
 begin
+  -- A message that belongs to no session's order takes the contact's lock instead. Contacts come before sessions, as they
+  -- do for an opt-out.
+  perform messaging.hold_contacts(array(select o.contact_id from unnest(p_outbox) o where o.epoch is null));
   select coalesce(jsonb_object_agg(e.session_id, e.epoch), '{}') into v_epochs
   from routing.hold_epochs(array(select o.session_id from unnest(p_outbox) o where o.epoch is not null)) e;
-  -- A message that belongs to no session's order takes the contact's lock instead.
-  perform from messaging.contacts where id in (select o.contact_id from unnest(p_outbox) o where o.epoch is null) order by id for share;
   return query
     insert into messaging.send_decisions (account_id, message_id, verdict, rule, decided_at)
     select o.account_id, o.message_id, case when r.rule is null then 'allow' else 'refuse' end, coalesce(r.rule, 'none'), p_now
@@ -146,6 +149,9 @@ begin
     from messaging.hand_out(array(
       select d from unnest(v_decisions) d join unnest(v_open) o on o.message_id = d.message_id where o.state = 'ready'), 'twiml', p_now) m;
     if exists (select from unnest(v_open) o where o.state = 'twiml') then
+      -- It is on its way once more: too young to be looked up, and what a look-up says of the first time is out of date.
+      update messaging.outbox o set handed_at = greatest(o.handed_at, p_now), checked_at = null
+      from unnest(v_decisions) d where o.message_id = d.message_id and o.state = 'twiml' and d.verdict = 'allow';
       v_sends := v_sends || (
         select coalesce(jsonb_object_agg(m.in_reply_to, jsonb_build_object('state', 'send', 'answer_id', m.id, 'body', m.body)), '{}')
         from unnest(v_decisions) d join unnest(v_open) o on o.message_id = d.message_id and o.state = 'twiml' and d.verdict = 'allow'
@@ -157,14 +163,17 @@ begin
       from unnest(v_decisions) d join unnest(v_open) o on o.message_id = d.message_id and o.state = 'ready' where d.verdict <> 'allow';
     end if;
   end if;
+  -- One after the other in id order, in which the ends of turns lock texts too.
   return query
-    select coalesce(v_sends -> (i.id::text),
-      case when v_alerts ? (i.id::text) then jsonb_build_object('state', 'empty', 'alert', v_alerts -> (i.id::text)) end,
-      case o.state when 'ready' then messaging.take_blocked(o, i.gives_up, p_now) when 'twiml' then '{"state": "empty"}' when 'sending' then '{"state": "empty"}' end,
-      messaging.take_other(i.id, i.gives_up, p_now))
-    from unnest(p_message_ids, p_gives_up) with ordinality i(id, gives_up, n)
-    left join unnest(v_outbox) o on o.in_reply_to = i.id
-    order by i.n;
+    select x.taken from (
+      select i.n, coalesce(v_sends -> (i.id::text),
+        case when v_alerts ? (i.id::text) then jsonb_build_object('state', 'empty', 'alert', v_alerts -> (i.id::text)) end,
+        case o.state when 'ready' then messaging.take_blocked(o, i.gives_up, p_now) when 'twiml' then '{"state": "empty"}' when 'sending' then '{"state": "empty"}' end,
+        messaging.take_other(i.id, i.gives_up, p_now)) as taken
+      from unnest(p_message_ids, p_gives_up) with ordinality i(id, gives_up, n)
+      left join unnest(v_outbox) o on o.in_reply_to = i.id
+      order by i.id) x
+    order by x.n;
 end $$;
 
 -- An earlier answer of the session has to leave first.
@@ -193,6 +202,8 @@ begin
   end if;
   if i.answer_id is null then return '{"state": "empty"}'; end if;
   select * into m from messaging.message_history where id = i.answer_id;
+  -- Stored since this call looked into the outbox: the next look finds it there.
+  if m.status = 'pending' then return '{"state": "undecided"}'; end if;
   -- Only the TwiML that this SID got may be repeated, and only if it may still be sent.
   if m.handed_via is distinct from 'twiml' then return '{"state": "empty"}'; end if;
   o.message_id := m.id; o.account_id := m.account_id; o.session_id := m.session_id; o.contact_id := m.contact_id; o.purpose := m.purpose;

@@ -12,7 +12,7 @@ declare
 begin
   if v_outbox = '{}' then return '{"sends": [], "alerts": []}'; end if;
   v_decisions := array(select d from messaging.decide_send(v_outbox, p_now) d);
-  select coalesce(jsonb_agg(messaging.send_json(m, o)), '[]') into v_sends
+  select coalesce(jsonb_agg(messaging.send_json(m, o) || jsonb_build_object('handed_at', p_now)), '[]') into v_sends
   from messaging.hand_out(v_decisions, 'rest', p_now) m join unnest(v_outbox) o on o.message_id = m.id;
   select coalesce(jsonb_agg(x.alert) filter (where x.alert is not null), '[]') into v_alerts
   from (select messaging.refuse(d, p_now) as alert from unnest(v_decisions) d where d.verdict <> 'allow') x;
@@ -41,8 +41,10 @@ language sql immutable parallel safe as $$
 $$;
 
 -- What the carrier says of a message of ours: callback, REST answer or look-up, in any order and any number of times.
+-- p_account: whose signature the callback carries; another account's message is as unknown as none. null: we asked ourselves.
 -- Returns {known, frees, alert}: frees: another answer of the session may have waited for this one.
-create or replace function messaging.record_receipt(p_id uuid, p_sid text, p_status text, p_error_code text, p_now timestamptz) returns jsonb
+drop function if exists messaging.record_receipt(uuid, text, text, text, timestamptz);
+create or replace function messaging.record_receipt(p_id uuid, p_sid text, p_status text, p_error_code text, p_now timestamptz, p_account uuid default null) returns jsonb
 language plpgsql as $$
 declare
   m messaging.message_history;
@@ -50,9 +52,9 @@ declare
   v_frees boolean;
   v_is_news boolean;
 begin
-  delete from messaging.outbox where message_id = p_id;
+  delete from messaging.outbox where message_id = p_id and account_id = coalesce(p_account, account_id);
   v_frees := found;
-  select * into m from messaging.message_history where id = p_id and direction = 'outbound' for no key update;
+  select * into m from messaging.message_history where id = p_id and direction = 'outbound' and account_id = coalesce(p_account, account_id) for no key update;
   if not found then return jsonb_build_object('known', false); end if;
   if m.message_sid is not null and m.message_sid <> p_sid then
     return jsonb_build_object('known', true, 'frees', v_frees, 'alert',
@@ -96,11 +98,13 @@ begin
   return analytics.raise_alert(m.account_id, 'send_failed', 'warning', p_error_code, jsonb_build_object('message_id', p_id), p_now);
 end $$;
 
--- The carrier certainly did not take it: it is due again after a pause.
-create or replace function messaging.requeue(p_id uuid, p_due_at timestamptz) returns void
+-- The carrier certainly did not take it: it is due again after a pause. p_handed_at: the hand-out of which that is known
+-- (a slow look-up must not repeat a newer one); null: whichever is the last.
+drop function if exists messaging.requeue(uuid, timestamptz);
+create or replace function messaging.requeue(p_id uuid, p_due_at timestamptz, p_handed_at timestamptz default null) returns void
 language sql as $$
   update messaging.outbox set state = 'ready', due_at = p_due_at, handed_at = null, checked_at = null, is_written = false
-  where message_id = p_id and state <> 'ready';
+  where message_id = p_id and state <> 'ready' and (p_handed_at is null or handed_at = p_handed_at);
 $$;
 
 -- What was handed out longer ago than p_age and has no receipt: to be looked up at the carrier before anything else.

@@ -19,6 +19,7 @@ export const YES: TextFields = { body: 'YES', intent: 'opt_in_if_out', intent_so
 export class Engine {
   now = new Date();
   private made = 0;
+  private readonly holders: pg.Client[] = [];
 
   private constructor(
     private readonly dropDatabase: () => Promise<void>,
@@ -47,8 +48,15 @@ export class Engine {
     );
   }
 
-  stop(): Promise<void> {
-    return this.dropDatabase();
+  /** A failed test may have left a transaction open, for whose locks other connections wait. */
+  async stop(): Promise<void> {
+    await Promise.all(this.holders.map((holder) => holder.end()));
+    await this.dropDatabase();
+  }
+
+  /** Forgets what earlier tests left to be sent: senders and reconcilers see the whole database. */
+  async clear(): Promise<void> {
+    await this.pool.query('delete from messaging.outbox');
   }
 
   pass(ms: number): Date {
@@ -152,14 +160,17 @@ export class Engine {
 
   /** Runs a statement in a transaction of its own that stays open, with its locks, until `commit`. */
   async holding(text: string, values: unknown[] = []): Promise<{ rows: Record<string, unknown>[]; commit(): Promise<void> }> {
-    const client = await this.pool.connect();
+    const client = new pg.Client({ connectionString: this.url, options: PLANNER });
+    client.on('error', () => undefined);
+    this.holders.push(client);
+    await client.connect();
     await client.query('begin');
     const { rows } = await client.query(text, values);
     return {
       rows: rows as Record<string, unknown>[],
       commit: async () => {
         await client.query('commit');
-        client.release();
+        await client.end();
       },
     };
   }

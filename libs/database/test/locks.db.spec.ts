@@ -152,7 +152,7 @@ describe('two at the same time', () => {
     expect(second!.state === 'send' ? second : await engine.take(message_id)).toMatchObject({ state: 'send', body: 'quick' });
   });
 
-  it('the same when that webhook gives up: the answer is due at once', async () => {
+  it('the same when that webhook gives up: the answer leaves by REST when its offer ends', async () => {
     const [slow, quick] = [await engine.phone(), await engine.phone()];
     const one = await slow.answered();
     const { message_id } = await quick.text();
@@ -163,6 +163,7 @@ describe('two at the same time', () => {
     await engine.complete(turn, 'quick');
     await lock.commit();
     const [, second] = await taken;
+    engine.pass(3_500);
     const due = await engine.due();
     expect([second!.state === 'send', due.sends.some(({ body }) => body === 'quick')].filter(Boolean)).toHaveLength(1);
   });

@@ -5,6 +5,7 @@ describe('how answers leave: webhook or sender, once and in order', () => {
   beforeAll(async () => {
     engine = await Engine.start();
   });
+  beforeEach(() => engine.clear());
   afterAll(() => engine?.stop());
 
   const sendsTo = async (phone: Phone): Promise<string[]> => (await engine.due()).sends.filter(({ to }) => to === phone.from).map(({ body }) => body);

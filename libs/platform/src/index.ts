@@ -9,6 +9,6 @@ export { IdempotencyInterceptor } from './idempotency.interceptor.js';
 export { JsonLogger } from './logger.js';
 export { PlatformModule } from './platform.module.js';
 export { SecretBox } from './secret-box.js';
-export { LONGEST_BODY, countSegments, splitReply } from './segments.js';
+export { LONGEST_BODY, countSegments, sendable, splitReply } from './segments.js';
 export type { Part } from './segments.js';
 export { validationPipe } from './validation.js';

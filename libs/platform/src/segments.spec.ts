@@ -1,4 +1,4 @@
-import { LONGEST_BODY, countSegments, splitReply } from './segments.js';
+import { LONGEST_BODY, countSegments, sendable, splitReply } from './segments.js';
 
 describe('countSegments', () => {
   it.each([
@@ -41,5 +41,15 @@ describe('splitReply', () => {
     const parts = splitReply(`x${family.repeat(400)}`);
     expect(parts.map((part) => part.body).join('')).toBe(`x${family.repeat(400)}`);
     for (const part of parts) expect(part.body.startsWith('x') || part.body.startsWith(family)).toBe(true);
+  });
+});
+
+describe('sendable', () => {
+  it('leaves out what XML 1.0 cannot hold, and nothing else', () => {
+    const all = Array.from({ length: 0x10000 }, (_, code) => String.fromCharCode(code)).filter((character) => character.isWellFormed());
+    const isXml = (character: string) => /[\t\n\r\u0020-\ufffd]/.test(character);
+    expect(sendable(all.join(''))).toBe(all.filter(isXml).join(''));
+    expect(sendable('a\ud800b😀')).toBe('a\ufffdb😀');
+    expect(splitReply(' \u0007 \u0000x ')[0]!.body).toBe('x');
   });
 });

@@ -26,6 +26,9 @@ const smarten = (body: string): string => {
   return smart.encodingName === 'GSM-7' ? smart.graphemes.join('') : body;
 };
 
+/** A text without what no phone shows and TwiML cannot hold: control characters other than line ends and tabs, halves of characters. */
+export const sendable = (text: string): string => text.replace(/[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g, '').toWellFormed();
+
 /** Where to cut: after a paragraph, a sentence or a word in the last third; else between two whole characters. */
 const cutAt = (text: string, limit: number): number => {
   const head = text.slice(0, limit);
@@ -42,10 +45,10 @@ const cutAt = (text: string, limit: number): number => {
   return end || limit;
 };
 
-/** One message or several of at most 1,600 characters, in order; nothing is lost but space at the cuts. */
+/** One message or several of at most 1,600 characters, in order; nothing that can be sent is lost but space at the cuts. */
 export const splitReply = (body: string): Part[] => {
   const parts: Part[] = [];
-  let rest = smarten(body.trim());
+  let rest = smarten(sendable(body).trim());
   while (rest.length > LONGEST_BODY) {
     const end = cutAt(rest, LONGEST_BODY);
     const part = rest.slice(0, end).trimEnd();

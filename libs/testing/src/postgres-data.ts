@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import {
+  chmodSync,
   chownSync,
   existsSync,
   lstatSync,
@@ -12,10 +13,12 @@ import {
   realpathSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import type { PostgresBinaries } from './postgres-binaries.js';
 import { diskFull, ServerError } from './server-error.js';
@@ -65,6 +68,7 @@ const placeOf = ({ dataDir, account, say }: DataRequest): string => {
   mkdirSync(dirname(dataDir), { recursive: true });
   const here = join(realpathSync(dirname(dataDir)), basename(dataDir));
   if (canReach(account, here)) return here;
+  if (openTemporary(here) && canReach(account, here)) return here;
   if (isCluster(here)) {
     throw new ServerError(
       `Postgres does not run as root, and the owner of ${here} (uid ${account?.uid}) can't enter the directories above it. Start as that user, or move the data.`,
@@ -75,6 +79,14 @@ const placeOf = ({ dataDir, account, say }: DataRequest): string => {
   const elsewhere = newDirForAll();
   symlinkSync(elsewhere, here);
   return elsewhere;
+};
+
+/** mkdtemp makes directories that only we can pass; for data that is temporary anyway they are opened instead. */
+const openTemporary = (path: string): boolean => {
+  const root = realpathSync(tmpdir());
+  if (!path.startsWith(`${root}/`)) return false;
+  for (let dir = dirname(path); dir !== root; dir = dirname(dir)) chmodSync(dir, statSync(dir).mode | 0o011);
+  return true;
 };
 
 /** An empty directory that outlives a reboot (so not in /tmp) and that any user may reach. */
@@ -155,7 +167,10 @@ const run = async (file: string, args: string[], cwd: string, request: DataReque
     await exitOf(child);
     if (failure || child.exitCode !== 0) {
       const why = failure?.message ?? log.tail().trim();
-      throw diskFull(why, dirname(cwd)) ?? new ServerError(`${basename(file)} failed in ${cwd} (log: ${request.logFile}):\n${why}`, { cause: failure });
+      throw (
+        diskFull(why, dirname(cwd)) ??
+        new ServerError(`${basename(file)} failed in ${cwd} (log: ${request.logFile}):\n${why}`, { cause: failure })
+      );
     }
   } finally {
     log.close();

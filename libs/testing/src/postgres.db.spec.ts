@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,8 +15,6 @@ describe('startPostgres', () => {
 
   beforeAll(() => {
     dir = mkdtempSync(join(realpathSync(tmpdir()), 'darkspere-spec-'));
-    // Root runs it as `nobody`, who must be able to pass.
-    chmodSync(dir, 0o711);
   });
   beforeEach(async () => {
     said.length = 0;
@@ -25,7 +23,8 @@ describe('startPostgres', () => {
   afterEach(() => server?.stop());
   afterAll(() => rmSync(dir, { recursive: true }));
 
-  const start = async (more: Partial<PostgresOptions> = {}): Promise<RunningPostgres> => (server = await startPostgres({ ...options, ...more }));
+  const start = async (more: Partial<PostgresOptions> = {}): Promise<RunningPostgres> =>
+    (server = await startPostgres({ ...options, ...more }));
   const query = async (sql: string, url = server!.url): Promise<Record<string, unknown>[]> => {
     const client = new pg.Client({ connectionString: url });
     await client.connect();
@@ -35,11 +34,16 @@ describe('startPostgres', () => {
       await client.end();
     }
   };
-  const messageOf = (work: Promise<unknown>): Promise<string> => work.then(() => 'no error', (error: Error) => error.message);
+  const messageOf = (work: Promise<unknown>): Promise<string> =>
+    work.then(
+      () => 'no error',
+      (error: Error) => error.message,
+    );
 
   it('is durable, listens on loopback only and asks for its password', async () => {
     const { url, pid } = await start();
-    const [settings] = await query(`select current_setting('fsync') fsync, current_setting('synchronous_commit') commit, current_setting('listen_addresses') addresses,
+    const [settings] =
+      await query(`select current_setting('fsync') fsync, current_setting('synchronous_commit') commit, current_setting('listen_addresses') addresses,
       current_setting('max_connections') connections, current_setting('server_encoding') encoding, current_database() database`);
     expect(settings).toEqual({ fsync: 'on', commit: 'on', addresses: '127.0.0.1', connections: '200', encoding: 'UTF8', database: 'spec' });
     expect(pid).toBe(server!.process.pid);
@@ -66,7 +70,9 @@ describe('startPostgres', () => {
     await start();
     const busy = query('select count(*) from generate_series(1, 1000000000)').catch(() => undefined);
     const untilBusy = async (): Promise<void> => {
-      const [row] = await query(`select count(*)::int as n from pg_stat_activity where query like '%generate_series%' and state = 'active' and pid <> pg_backend_pid()`);
+      const [row] = await query(
+        `select count(*)::int as n from pg_stat_activity where query like '%generate_series%' and state = 'active' and pid <> pg_backend_pid()`,
+      );
       if (row!['n'] === 0) await untilBusy();
     };
     await untilBusy();
@@ -91,7 +97,9 @@ describe('startPostgres', () => {
     mkdirSync(dataDir);
     writeFileSync(join(dataDir, 'postgresql.conf'), '');
     await start({ dataDir });
-    expect(said).toEqual([expect.stringMatching(/held no complete database\. It was moved to .*half-made\.incomplete-\d{14} and a new one is made\.$/)]);
+    expect(said).toEqual([
+      expect.stringMatching(/held no complete database\. It was moved to .*half-made\.incomplete-\d{14} and a new one is made\.$/),
+    ]);
     expect(readdirSync(dir).filter((name) => name.includes('incomplete'))).toHaveLength(1);
   });
 

@@ -89,7 +89,15 @@ const launch = async (
   for (;;) {
     signal?.throwIfAborted();
     // A killed postmaster's backends end by themselves, unless they are deep in a query; until then memory stays locked.
-    await endLeftovers(dir, ['postgres'], [['SIGINT', 3_000], ['SIGQUIT', 2_000], ['SIGKILL', 5_000]]);
+    await endLeftovers(
+      dir,
+      ['postgres'],
+      [
+        ['SIGINT', 3_000],
+        ['SIGQUIT', 2_000],
+        ['SIGKILL', 5_000],
+      ],
+    );
     if (!(await isPortFree(port))) throw portInUse(port);
     const log = openLog(logFile);
     const child = spawn(postgres, ['-D', dir, ...flags], {

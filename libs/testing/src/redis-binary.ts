@@ -1,5 +1,16 @@
 import { execFile } from 'node:child_process';
-import { accessSync, chmodSync, constants, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -48,7 +59,10 @@ export const redisBinary = async ({ cacheDir, say }: { cacheDir: string; say: (l
     }
   }
   throw new ServerError(
-    ['No Redis server was found. Install redis-server or valkey-server (6.2 or later), or set REDIS_URL to a server of yours.', ...faults].join('\n  '),
+    [
+      'No Redis server was found. Install redis-server or valkey-server (6.2 or later), or set REDIS_URL to a server of yours.',
+      ...faults,
+    ].join('\n  '),
   );
 };
 

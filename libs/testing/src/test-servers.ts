@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from './free-port.js';
@@ -17,8 +17,6 @@ const PREFIX = 'darkspere-test-';
 export const startTestServers = async (migrate: (url: string) => Promise<void>): Promise<() => Promise<void>> => {
   await removeAbandoned();
   const dir = mkdtempSync(join(realpathSync(tmpdir()), `${PREFIX}${process.pid}-`));
-  // `nobody`, as whom root runs Postgres, must be able to pass.
-  if (process.getuid?.() === 0) chmodSync(dir, 0o711);
   const started: RunningServer[] = [];
   const toRemove = [dir];
   const stop = async (): Promise<void> => {

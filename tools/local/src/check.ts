@@ -9,7 +9,10 @@ const SOURCES = ['apps', 'libs', 'tools', 'jest.config.js', 'jest.preset.js', 'j
 const isFix = process.argv.includes('--fix');
 
 const bin = (path: string): string => join(ROOT, 'node_modules', path);
-const program = (path: string, ...args: string[]): (() => Promise<boolean>) => async () => (await runNode([bin(path), ...args])) === 0;
+const program =
+  (path: string, ...args: string[]): (() => Promise<boolean>) =>
+  async () =>
+    (await runNode([bin(path), ...args])) === 0;
 
 const STEPS: readonly (readonly [name: string, step: () => Promise<boolean>])[] = [
   ['format', program('prettier/bin/prettier.cjs', ...(isFix ? ['--write', '--log-level=warn'] : ['--check']), ...SOURCES)],
@@ -17,11 +20,14 @@ const STEPS: readonly (readonly [name: string, step: () => Promise<boolean>])[] 
   ['lint', program('oxlint/bin/oxlint', '--disable-nested-config', ...(isFix ? ['--fix'] : []), 'apps', 'libs', 'tools')],
   // Sources and the specs beside them were just built; this is for those under test/.
   ['types', program('typescript/bin/tsc', '-p', join(ROOT, 'tools/local/tsconfig.tests.json'))],
-  ['boundaries', async () => {
-    const found = await checkBoundaries(ROOT);
-    for (const fault of found) console.error(fault);
-    return found.length === 0;
-  }],
+  [
+    'boundaries',
+    async () => {
+      const found = await checkBoundaries(ROOT);
+      for (const fault of found) console.error(fault);
+      return found.length === 0;
+    },
+  ],
   ['unit', async () => (await runJest(['unit'], [])).failed === 0],
 ];
 

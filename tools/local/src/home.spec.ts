@@ -52,13 +52,20 @@ describe('Home', () => {
     writeFileSync(join(dir, 'file'), '');
     const inTheWay = new Home(join(dir, 'file', 'home'));
     const told = catchError(() => inTheWay.open());
-    expect(explain(told, inTheWay.dir)).toMatch(/is not a directory: choose another place with DARKSPERE_HOME\.$/);
+    expect(explain(told, inTheWay.dir)).toMatch(
+      /is not a directory, and none can be made there: choose another place with DARKSPERE_HOME\.$/,
+    );
   });
 
   // Root may write anywhere.
   (process.getuid?.() === 0 ? it.skip : it)('is refused with one sentence where it cannot be written', () => {
     chmodSync(home.dir, 0o500);
-    expect(explain(catchError(() => home.open()), home.dir)).toMatch(/can't be written by this user \(EACCES\)/);
+    expect(
+      explain(
+        catchError(() => home.open()),
+        home.dir,
+      ),
+    ).toMatch(/can't be used by this user \(EACCES\)/);
     chmodSync(home.dir, 0o700);
     expect(existsSync(join(home.dir, '.writable'))).toBe(false);
   });

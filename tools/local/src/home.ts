@@ -1,5 +1,20 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, closeSync, copyFileSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  copyFileSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ServerError } from '@darkspere/testing';
 
@@ -26,8 +41,8 @@ export class Home {
   /** Makes it if need be, and finds out whether it can be written before anything depends on that. */
   open(): void {
     // 0711: `nobody`, as whom root runs Postgres, must be able to pass. The secrets themselves are 0600.
-    if (mkdirSync(this.dir, { recursive: true })) chmodSync(this.dir, 0o711);
-    mkdirSync(this.logs, { recursive: true });
+    if (makeDir(this.dir)) chmodSync(this.dir, 0o711);
+    makeDir(this.logs);
     writeFileSync(join(this.dir, '.writable'), '');
     rmSync(join(this.dir, '.writable'));
   }
@@ -75,12 +90,21 @@ export class Home {
       return made;
     }
     const kept = parse(text);
-    if (typeof kept.encryptionKeys === 'string' && typeof kept.twinAccountSid === 'string' && typeof kept.twinAuthToken === 'string') return kept as Secrets;
+    if (typeof kept.encryptionKeys === 'string' && typeof kept.twinAccountSid === 'string' && typeof kept.twinAuthToken === 'string')
+      return kept as Secrets;
     throw new ServerError(
       `${path} is damaged. Restore it, or remove it to have new keys made: what was encrypted with the old ones (carrier and agent credentials) can't be read any more then.`,
     );
   }
 }
+
+/** True if it was not there. (mkdir with `recursive` never returns where a parent can't be made, as in /proc.) */
+const makeDir = (dir: string): boolean => {
+  if (existsSync(dir)) return false;
+  makeDir(dirname(dir));
+  mkdirSync(dir);
+  return true;
+};
 
 const parse = (text: string): Partial<Secrets> => {
   try {

@@ -28,7 +28,9 @@ const OLDEST_NODE = [24, 9] as const;
 export const runJest = async (projects: readonly string[], args: readonly string[]): Promise<Counts> => {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   if (major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1])) {
-    throw new ServerError(`The tests need Node ${OLDEST_NODE.join('.')} or later, and no package has it for this machine. This is ${process.versions.node}.`);
+    throw new ServerError(
+      `The tests need Node ${OLDEST_NODE.join('.')} or later, and no package has it for this machine. This is ${process.versions.node}.`,
+    );
   }
   const dir = mkdtempSync(join(tmpdir(), 'darkspere-jest-'));
   const file = join(dir, 'results.json');

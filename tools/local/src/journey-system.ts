@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { chmodSync, closeSync, mkdtempSync, openSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exitWithin, hasExited, isPortFree, stopProcess } from '@darkspere/testing';
@@ -12,7 +12,8 @@ const READY_TIMEOUT_MS = 180_000;
 const [LOWEST_OFFSET, HIGHEST_OFFSET, OFFSET_STEP] = [10_000, 22_000, 100] as const;
 
 /** What would point the system under test at something outside it. */
-const NOT_PASSED = /^(DATABASE_URL|REDIS_URL|PUBLIC_BASE_URL|ENCRYPTION_KEYS|AGENT_EGRESS_ALLOW|REPLY_BUDGET_MS|LOG_LEVEL|ALLOWED_HOSTS|NODE_OPTIONS|NODE_ENV|(TWILIO|STRIPE|LLM|OIDC|NEO4J|TEST|JEST)_.*)$/;
+const NOT_PASSED =
+  /^(DATABASE_URL|REDIS_URL|PUBLIC_BASE_URL|ENCRYPTION_KEYS|AGENT_EGRESS_ALLOW|REPLY_BUDGET_MS|LOG_LEVEL|ALLOWED_HOSTS|NODE_OPTIONS|NODE_ENV|(TWILIO|STRIPE|LLM|OIDC|NEO4J|TEST|JEST)_.*)$/;
 
 /**
  * Starts a whole system as `npm start` does, in a temporary home and on free ports. Returns the path of its run.json
@@ -20,12 +21,20 @@ const NOT_PASSED = /^(DATABASE_URL|REDIS_URL|PUBLIC_BASE_URL|ENCRYPTION_KEYS|AGE
  */
 export const startJourneySystem = async (): Promise<{ runFile: string; stop: () => Promise<void> }> => {
   const dir = mkdtempSync(join(realpathSync(tmpdir()), 'darkspere-journey-'));
-  chmodSync(dir, 0o711);
   const home = new Home(join(dir, 'home'));
   const outputFile = join(dir, 'output');
   const output = openSync(outputFile, 'a');
-  const env = { ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !NOT_PASSED.test(name))), DARKSPERE_HOME: home.dir, DARKSPERE_PORT_OFFSET: String(await freeOffset()) };
-  const child = spawn(process.execPath, [join(ROOT, 'tools/local/dist/start.js')], { env, detached: true, stdio: ['ignore', output, output] });
+  const env = {
+    ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !NOT_PASSED.test(name))),
+    DARKSPERE_HOME: home.dir,
+    DARKSPERE_PORT_OFFSET: String(await freeOffset()),
+    DARKSPERE_PARENT: String(process.pid),
+  };
+  const child = spawn(process.execPath, [join(ROOT, 'tools/local/dist/start.js')], {
+    env,
+    detached: true,
+    stdio: ['ignore', output, output],
+  });
   closeSync(output);
   const stop = async (): Promise<void> => {
     await stopProcess(child, [

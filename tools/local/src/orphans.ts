@@ -33,6 +33,6 @@ const end = async (state: ProcessState, signals: StopSignals): Promise<void> => 
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EPERM') throw error;
     }
-    for (const until = Date.now() + patienceMs; isAlive(state) && Date.now() < until; ) await sleep(50);
+    for (const until = Date.now() + patienceMs; isAlive(state) && Date.now() < until;) await sleep(50);
   }
 };

@@ -23,7 +23,9 @@ const isKnown = async (databaseUrl: string, file: string): Promise<boolean> => {
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
   try {
-    const { rows } = await client.query<{ found: { secret_hash: string } | null }>('select security.find_api_key($1, now()) as found', [prefix]);
+    const { rows } = await client.query<{ found: { secret_hash: string } | null }>('select security.find_api_key($1, now()) as found', [
+      prefix,
+    ]);
     const hash = rows[0]?.found?.secret_hash;
     return hash !== undefined && isKeyOf(key, hash);
   } finally {

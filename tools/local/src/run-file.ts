@@ -62,4 +62,5 @@ export const readRun = (path: string): RunRecord | null => {
   }
 };
 
-export const holderOf = ({ pid, started }: Pick<ProcessState, 'pid' | 'started'>): Holder | null => (pid === null ? null : { pid, started });
+export const holderOf = ({ pid, started }: Pick<ProcessState, 'pid' | 'started'>): Holder | null =>
+  pid === null ? null : { pid, started };

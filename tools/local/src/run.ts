@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { exitOf, ServerError } from '@darkspere/testing';
@@ -50,12 +50,13 @@ export class Run {
     setInterval(() => this.home.capLogs(MAX_LOG_BYTES), LOG_CHECK_MS).unref();
   }
 
+  /** Ends everything. A run.json that stays behind is the mark of a run that was killed. */
   async stop(): Promise<void> {
     this.#ended.abort();
     this.#state = 'stopping';
     this.#record();
     await this.#supervisor.stop();
-    this.#record();
+    rmSync(this.home.runFile, { force: true });
   }
 
   hurry(): void {
@@ -102,10 +103,17 @@ export class Run {
     try {
       const script = join(ROOT, 'tools/local/dist/prepare-database.js');
       const env = { ...this.settings.env, DATABASE_URL: this.#servers.databaseUrl! };
-      const child = spawn(process.execPath, [script, this.home.adminKeyFile], { env, detached: true, stdio: ['ignore', log, log], signal: this.#ended.signal });
+      const child = spawn(process.execPath, [script, this.home.adminKeyFile], {
+        env,
+        detached: true,
+        stdio: ['ignore', log, log],
+        signal: this.#ended.signal,
+      });
       child.on('error', () => undefined);
       await exitOf(child);
-      if (child.exitCode !== 0) throw new StartFailure('prepare-database', new ServerError(this.home.logTail('prepare-database', 5)));
+      const hint = this.settings.embedded.postgres ? '' : '\nIt is the one that DATABASE_URL names: is that right, and does it run?';
+      if (child.exitCode !== 0)
+        throw new StartFailure('prepare-database', new ServerError(this.home.logTail('prepare-database', 5) + hint));
     } finally {
       closeSync(log);
     }
@@ -115,7 +123,8 @@ export class Run {
   async #gatewayAnswers(): Promise<void> {
     const port = this.settings.ports['sms-gateway'];
     for (const end = Date.now() + GATEWAY_TIMEOUT_MS; !(await answers(port, '/health')); await sleep(100)) {
-      if (Date.now() > end || this.#ended.signal.aborted) throw new StartFailure('sms-gateway', new ServerError(`http://127.0.0.1:${port}/health does not answer with 200.`));
+      if (Date.now() > end || this.#ended.signal.aborted)
+        throw new StartFailure('sms-gateway', new ServerError(`http://127.0.0.1:${port}/health does not answer with 200.`));
     }
   }
 

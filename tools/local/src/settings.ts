@@ -37,7 +37,9 @@ const HIGHEST_OFFSET = 65_535 - 8_766;
 export const readSettings = (env: NodeJS.ProcessEnv = process.env): Settings => {
   const offset = Number(env.DARKSPERE_PORT_OFFSET || '0');
   if (!Number.isInteger(offset) || offset < 0 || offset > HIGHEST_OFFSET) {
-    throw new ServerError(`DARKSPERE_PORT_OFFSET must be a whole number from 0 to ${HIGHEST_OFFSET}; it is "${env.DARKSPERE_PORT_OFFSET}".`);
+    throw new ServerError(
+      `DARKSPERE_PORT_OFFSET must be a whole number from 0 to ${HIGHEST_OFFSET}; it is "${env.DARKSPERE_PORT_OFFSET}".`,
+    );
   }
   for (const name of ['DATABASE_URL', 'REDIS_URL']) {
     if (env[name] === '') throw new ServerError(`${name} is set but empty: give it a value, or unset it to use the embedded server.`);
@@ -48,7 +50,12 @@ export const readSettings = (env: NodeJS.ProcessEnv = process.env): Settings => 
     redis: env.REDIS_URL === undefined,
     twin: env.TWILIO_API_BASE === undefined && env.TWILIO_ACCOUNT_SID === undefined,
   };
-  return { home: homeOf(env), ports: Object.fromEntries(ports) as Record<Name, number>, embedded, env: withoutNoise(env, embedded.postgres) };
+  return {
+    home: homeOf(env),
+    ports: Object.fromEntries(ports) as Record<Name, number>,
+    embedded,
+    env: withoutNoise(env, embedded.postgres),
+  };
 };
 
 export const homeOf = (env: NodeJS.ProcessEnv = process.env): string => resolve(env.DARKSPERE_HOME || join(ROOT, '.darkspere'));

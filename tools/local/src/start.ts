@@ -4,11 +4,13 @@ import { Home } from './home.js';
 import { Progress } from './progress.js';
 import { Run } from './run.js';
 import { homeOf, readSettings } from './settings.js';
+import { standBy } from './stand-by.js';
 import { StartFailure } from './supervisor.js';
 import { summaryOf } from './summary.js';
 
 /** Ctrl-C reaches us from the terminal and again from npm and start.mjs: within this time it is one and the same. */
 const SAME_INTERRUPT_MS = 600;
+const PARENT_POLL_MS = 1_000;
 
 const main = async (): Promise<number> => {
   const settings = readSettings();
@@ -21,6 +23,7 @@ const main = async (): Promise<number> => {
   }
   const progress = new Progress(process.stdout);
   try {
+    standBy(home);
     return await supervise(new Run(settings, home, progress.say), home, progress);
   } finally {
     lock.release();
@@ -37,7 +40,13 @@ const supervise = async (run: Run, home: Home, progress: Progress): Promise<numb
     progress.say('still stopping, with less patience');
     run.hurry();
   });
-  const failure = await Promise.race([run.start().then(() => null, (error: unknown) => ({ error })), interrupted.then(() => 'interrupted' as const)]);
+  const failure = await Promise.race([
+    run.start().then(
+      () => null,
+      (error: unknown) => ({ error }),
+    ),
+    interrupted.then(() => 'interrupted' as const),
+  ]);
   if (failure !== 'interrupted' && failure !== null) {
     tellFailure(failure.error, home);
     await run.stop();
@@ -64,11 +73,16 @@ const onInterrupt = (again: () => void): Promise<void> =>
       last = Date.now();
     };
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, handle);
+    // Who started us may be killed and can't say so. (Further down in a family the variable means another one.)
+    const parent = process.ppid;
+    if (String(parent) === process.env.DARKSPERE_PARENT)
+      setInterval(() => process.ppid !== parent && last === 0 && handle(), PARENT_POLL_MS).unref();
   });
 
 const tellFailure = (error: unknown, home: Home): void => {
   console.error(`\n${explain(error instanceof StartFailure ? error.cause : error, home.dir)}`);
-  if (!(error instanceof StartFailure) || error.part === 'prepare-database') return;
+  // The servers' own messages hold what their logs say.
+  if (!(error instanceof StartFailure) || ['postgres', 'redis', 'prepare-database'].includes(error.part)) return;
   const tail = home.logTail(error.part);
   if (tail !== '') console.error(`\nThe last lines of ${home.log(error.part)}:\n${tail.replace(/^/gm, '  ')}`);
 };

@@ -27,12 +27,27 @@ const status = (home: Home, isJson: boolean): number => {
 };
 
 /** `started` and `restarts` are the supervisor's own. */
-const asSeen = ({ name, pid, port, status }: ProcessState): Pick<ProcessState, 'name' | 'pid' | 'port' | 'status'> => ({ name, pid, port, status });
+const asSeen = ({ name, pid, port, status }: ProcessState): Pick<ProcessState, 'name' | 'pid' | 'port' | 'status'> => ({
+  name,
+  pid,
+  port,
+  status,
+});
 
 const tableOf = (processes: readonly Pick<ProcessState, 'name' | 'pid' | 'port' | 'status'>[]): string => {
-  const rows = [['name', 'pid', 'port', 'status'], ...processes.map(({ name, pid, port, status }) => [name, String(pid ?? '-'), String(port), status])];
+  const rows = [
+    ['name', 'pid', 'port', 'status'],
+    ...processes.map(({ name, pid, port, status }) => [name, String(pid ?? '-'), String(port), status]),
+  ];
   const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join('  ').trimEnd()).join('\n');
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column]!))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 };
 
 try {

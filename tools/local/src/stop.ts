@@ -31,6 +31,8 @@ try {
   console.log(await stop(new Home(homeOf())));
 } catch (error) {
   const { code } = error as NodeJS.ErrnoException;
-  console.error(code === 'EPERM' || code === 'EACCES' ? 'The run here belongs to another user: stop it as that user.' : explain(error, homeOf()));
+  console.error(
+    code === 'EPERM' || code === 'EACCES' ? 'The run here belongs to another user: stop it as that user.' : explain(error, homeOf()),
+  );
   process.exitCode = 1;
 }

@@ -73,7 +73,10 @@ export class SupervisedProcess {
   async start(): Promise<void> {
     this.#set('starting');
     const launching = this.#launch();
-    this.#keeping = launching.then(() => undefined, () => undefined);
+    this.#keeping = launching.then(
+      () => undefined,
+      () => undefined,
+    );
     const child = await launching;
     for (const end = Date.now() + this.timing.firstReadyMs; ; await exitWithin(child, this.timing.gatePollMs)) {
       const health = await this.spec.health();
@@ -105,7 +108,7 @@ export class SupervisedProcess {
   }
 
   async #keep(first: ChildProcess): Promise<void> {
-    for (let child = first; ; ) {
+    for (let child = first; ;) {
       const why = await this.#watch(child);
       if (this.#readySince > 0 && Date.now() - this.#readySince >= this.timing.steadyMs) this.#failures = 0;
       const again = await this.#startAgain(why);
@@ -119,7 +122,7 @@ export class SupervisedProcess {
     const begin = Date.now();
     const downSince = this.#downSince;
     let wasLive = this.#readySince > 0;
-    for (let strikes = 0; ; ) {
+    for (let strikes = 0; ;) {
       const { isLive, isReady, isDegraded } = await this.spec.health();
       if (hasExited(child)) return endOf(child);
       if (isReady && this.#readySince === 0) {
@@ -142,7 +145,7 @@ export class SupervisedProcess {
   async #startAgain(why: string): Promise<ChildProcess | null> {
     this.#readySince = 0;
     this.#downSince = Date.now();
-    for (let reason = why; !this.#stopping.signal.aborted; ) {
+    for (let reason = why; !this.#stopping.signal.aborted;) {
       this.#restarts += 1;
       const delayMs = Math.min(this.timing.backoffMs * 2 ** this.#failures, this.timing.backoffMaxMs);
       this.#failures += 1;

@@ -33,7 +33,9 @@ export class Supervisor {
 
   /** Resolves when all are ready. Rejects with `StartFailure` at the first that fails; then no further one is begun. */
   async start(specs: readonly ProcessSpec[], atOnce = 3): Promise<void> {
-    const waiting = specs.map((spec) => new SupervisedProcess(spec, { ...TIMING, ...this.options.timing }, this.options.onChange, (line) => this.#say(line)));
+    const waiting = specs.map(
+      (spec) => new SupervisedProcess(spec, { ...TIMING, ...this.options.timing }, this.options.onChange, (line) => this.#say(line)),
+    );
     this.#processes.push(...waiting);
     let hasFailed = false;
     const worker = async (): Promise<void> => {

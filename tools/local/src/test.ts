@@ -24,7 +24,9 @@ const main = async (args: readonly string[]): Promise<Counts[]> => {
 /** Counts as one test. */
 const boundaries = async (): Promise<Counts> => {
   const found = await checkBoundaries(ROOT);
-  console.log(found.length === 0 ? 'The projects keep their boundaries.' : `Boundaries between projects are broken:\n  ${found.join('\n  ')}`);
+  console.log(
+    found.length === 0 ? 'The projects keep their boundaries.' : `Boundaries between projects are broken:\n  ${found.join('\n  ')}`,
+  );
   return { passed: found.length === 0 ? 1 : 0, failed: found.length === 0 ? 0 : 1, skipped: 0 };
 };
 

@@ -34,7 +34,14 @@ describe('Supervisor', () => {
   const app = async (name: string, env: Record<string, string> = {}, tier = 1): Promise<ProcessSpec> => {
     const port = await freePort();
     const logFile = join(dir, `${name}.log`);
-    return nodeProcess({ name, port, tier, script: SCRIPT, logFile, env: { ...process.env, NODE_OPTIONS: '', NAME: name, PORT: String(port), STOP_LOG: stopLog, ...env } });
+    return nodeProcess({
+      name,
+      port,
+      tier,
+      script: SCRIPT,
+      logFile,
+      env: { ...process.env, NODE_OPTIONS: '', NAME: name, PORT: String(port), STOP_LOG: stopLog, ...env },
+    });
   };
   const state = (name: string): ProcessState => supervisor.states.find((process) => process.name === name)!;
   /** Resolves at the change that makes it true. */
@@ -134,7 +141,11 @@ describe('Supervisor', () => {
     await supervisor.stop();
     expect(readFileSync(stopLog, 'utf8').trim().split('\n')).toEqual(['top', 'middle', 'base']);
     expect(pids.map(processStart)).toEqual([null, null, null]);
-    expect(supervisor.states.map(({ pid, status }) => [pid, status])).toEqual([[null, 'stopped'], [null, 'stopped'], [null, 'stopped']]);
+    expect(supervisor.states.map(({ pid, status }) => [pid, status])).toEqual([
+      [null, 'stopped'],
+      [null, 'stopped'],
+      [null, 'stopped'],
+    ]);
   });
 
   it('kills at once what ignores SIGTERM when it is told to hurry', async () => {

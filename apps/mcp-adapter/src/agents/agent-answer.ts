@@ -1,3 +1,4 @@
+import { sendable } from '@darkspere/platform';
 import { z } from 'zod';
 import type { TextReply } from './agent.js';
 import { AgentFailure } from './agent-failure.js';
@@ -27,7 +28,7 @@ export const readChatAnswer = (value: unknown, turnId: string): TextReply => {
   const parsed = ChatAnswer.safeParse(value);
   if (!parsed.success) throw invalid(`does not fit: ${faultsOf(parsed.error)}`);
   const { message: written, context_update: update, metadata } = parsed.data;
-  const message = storableText(written);
+  const message = sendable(written);
   if (message.trim() === '') throw invalid('has an empty message');
   if (message.length > MAX_MESSAGE_CHARS) throw tooLarge(`has a message of more than ${MAX_MESSAGE_CHARS} characters`);
   if (metadata) assertStorable(metadata, 'metadata');
@@ -54,9 +55,6 @@ const tooLarge = (why: string) => new AgentFailure('agent_answer_too_large', `Th
 
 /** Postgres takes neither U+0000 nor half a surrogate pair (an emoji cut in two). */
 const UNSTORABLE = /[\0\p{Surrogate}]/u;
-
-const storableText = (text: string): string =>
-  UNSTORABLE.test(text) ? text.replaceAll('\0', '').replace(/\p{Surrogate}/gu, '\ufffd') : text;
 
 const assertStorable = (value: Record<string, unknown>, field: string): void => {
   if (!isStorable(value, MAX_DEPTH)) {

@@ -12,12 +12,14 @@ interface StoredAccount {
 }
 
 const CACHE_MS = 5_000;
+/** What a webhook may name, also an unsigned one: nothing else is looked up or remembered. */
+const ACCOUNT_SID = /^AC[0-9a-zA-Z]{32}$/;
 const aad = (accountSid: string): string => `messaging.carrier_accounts|${accountSid}`;
 
 /** Carrier credentials: an account's own, encrypted in the database, or the environment's for the default account. */
 @Injectable()
 export class CarrierAccountsService {
-  private readonly known = new Map<string, { account: CarrierAccount | null; until: number }>();
+  private readonly known = new Map<string, { account: Promise<CarrierAccount | null>; until: number }>();
 
   constructor(
     private readonly sql: Sql,
@@ -27,7 +29,8 @@ export class CarrierAccountsService {
 
   /** The account that a webhook's AccountSid names; missing or unknown: the environment's. */
   async bySid(accountSid: string | undefined): Promise<CarrierAccount> {
-    const own = accountSid && accountSid !== this.env.TWILIO_ACCOUNT_SID ? await this.cached(`sid:${accountSid}`, 'messaging.carrier_account', accountSid) : null;
+    const isOther = accountSid !== undefined && accountSid !== this.env.TWILIO_ACCOUNT_SID && ACCOUNT_SID.test(accountSid);
+    const own = isOther ? await this.cached(`sid:${accountSid}`, 'messaging.carrier_account', accountSid) : null;
     return own ?? this.environments();
   }
 
@@ -47,27 +50,44 @@ export class CarrierAccountsService {
   }
 
   private async environments(): Promise<CarrierAccount> {
-    const cached = this.known.get('environment');
-    if (cached?.account && cached.until > Date.now()) return cached.account;
-    const accountId = await this.sql.value<string | null>('security.default_account', [], { patienceMs: 3_000 });
-    if (!accountId) throw new DomainError('unavailable', 'There is no default account yet.');
-    const account = { accountId, accountSid: this.env.TWILIO_ACCOUNT_SID, authToken: this.env.TWILIO_AUTH_TOKEN };
-    this.known.set('environment', { account, until: Date.now() + 60_000 });
-    return account;
+    // Which account is the default one never changes, so the first answer holds: also while the database is away.
+    const account = await this.lookUp('environment', Infinity, async () => {
+      const accountId = await this.sql.value<string | null>('security.default_account', [], { patienceMs: 8_000 });
+      return accountId && { accountId, accountSid: this.env.TWILIO_ACCOUNT_SID, authToken: this.env.TWILIO_AUTH_TOKEN };
+    });
+    if (account) return account;
+    this.known.delete('environment');
+    throw new DomainError('unavailable', 'There is no default account yet.');
   }
 
-  private async cached(key: string, lookUp: string, argument: string): Promise<CarrierAccount | null> {
-    const cached = this.known.get(key);
-    if (cached && cached.until > Date.now()) return cached.account;
-    const stored = await this.sql.value<StoredAccount | null>(lookUp, [argument], { patienceMs: 3_000 });
-    const account = stored && {
-      accountId: stored.account_id,
-      accountSid: stored.account_sid,
-      authToken: this.secrets.open(stored.auth_token_ciphertext, aad(stored.account_sid)),
-    };
+  private cached(key: string, lookUp: string, argument: string): Promise<CarrierAccount | null> {
+    return this.lookUp(key, CACHE_MS, async () => {
+      const stored = await this.sql.value<StoredAccount | null>(lookUp, [argument], { patienceMs: 3_000 });
+      return (
+        stored && {
+          accountId: stored.account_id,
+          accountSid: stored.account_sid,
+          authToken: this.secrets.open(stored.auth_token_ciphertext, aad(stored.account_sid)),
+        }
+      );
+    });
+  }
+
+  /**
+   * One look-up at a time for all webhooks that need it, so that they go on in the order in which they came: with one
+   * each, a text could overtake the text before it while the database was slow (seen by `npm run chaos`).
+   */
+  private lookUp(key: string, forMs: number, read: () => Promise<CarrierAccount | '' | null>): Promise<CarrierAccount | null> {
+    const known = this.known.get(key);
+    if (known && known.until > Date.now()) return known.account;
     // Anybody can send an AccountSid that nobody knows: the cache must not grow with them.
     if (this.known.size > 10_000) this.known.clear();
-    this.known.set(key, { account, until: Date.now() + CACHE_MS });
-    return account;
+    const entry = { account: read().then((account) => account || null), until: Infinity };
+    this.known.set(key, entry);
+    entry.account.then(
+      () => (entry.until = Date.now() + forMs),
+      () => (entry.until = 0),
+    );
+    return entry.account;
   }
 }

@@ -12,10 +12,9 @@ export const DeliveryStatus = z
     SmsStatus: field.pipe(z.string().regex(/^[a-z_]{1,32}$/, 'must be a message status')).optional(),
     ErrorCode: field.pipe(z.string().regex(/^\d{0,6}$/, 'must be an error code')).optional(),
   })
-  .superRefine((form, context) => {
-    if (!form.MessageSid && !form.SmsSid) context.addIssue({ code: 'custom', path: ['MessageSid'], message: 'is required' });
-    if (!form.MessageStatus && !form.SmsStatus) context.addIssue({ code: 'custom', path: ['MessageStatus'], message: 'is required' });
-  });
+  // Also when other fields are faulty: each is named.
+  .refine((form) => form?.MessageSid || form?.SmsSid, { path: ['MessageSid'], message: 'is required', when: () => true })
+  .refine((form) => form?.MessageStatus || form?.SmsStatus, { path: ['MessageStatus'], message: 'is required', when: () => true });
 export type DeliveryStatus = z.infer<typeof DeliveryStatus>;
 
 /** `o`: our id of the message, put into the callback URL when it was handed out. */

@@ -26,8 +26,8 @@ export interface Send {
 export class DeliveryRepository {
   constructor(private readonly sql: Sql) {}
 
-  recordReceipt(messageId: string, sid: string, status: string, errorCode: string | null): Promise<Receipt> {
-    return this.sql.value('messaging.record_receipt', [messageId, sid, status, errorCode, new Date()], { patienceMs: 5_000 });
+  recordReceipt(messageId: string, sid: string, status: string, errorCode: string | null, accountId: string | null): Promise<Receipt> {
+    return this.sql.value('messaging.record_receipt', [messageId, sid, status, errorCode, new Date(), accountId], { patienceMs: 5_000 });
   }
 
   recordRefusal(messageId: string, errorCode: string): Promise<Alert | null> {

@@ -14,14 +14,17 @@ export class DeliveryService {
   ) {}
 
   /** A callback about a message that is not ours is taken quietly: the carrier would only repeat it. */
-  async record(messageId: string | undefined, status: DeliveryStatus): Promise<void> {
+  async record(accountId: string, messageId: string | undefined, status: DeliveryStatus): Promise<void> {
     if (!messageId) return;
-    await this.settle(messageId, (status.MessageSid ?? status.SmsSid)!, (status.MessageStatus ?? status.SmsStatus)!, status.ErrorCode || null);
+    await this.settle(messageId, (status.MessageSid ?? status.SmsSid)!, (status.MessageStatus ?? status.SmsStatus)!, status.ErrorCode || null, accountId);
   }
 
-  /** Stores what the carrier says of a message, and wakes the senders if another answer waited for it. */
-  async settle(messageId: string, sid: string, status: string, errorCode: string | null): Promise<void> {
-    const receipt = await this.deliveries.recordReceipt(messageId, sid, status, errorCode);
+  /**
+   * Stores what the carrier says of a message, and wakes the senders if another answer waited for it. `accountId`: who
+   * signed it, if it came by itself; it may speak of its own messages only.
+   */
+  async settle(messageId: string, sid: string, status: string, errorCode: string | null, accountId: string | null = null): Promise<void> {
+    const receipt = await this.deliveries.recordReceipt(messageId, sid, status, errorCode, accountId);
     this.alerts.announce(receipt.alert);
     if (receipt.frees) await this.broadcasts.publish(answerDue, {});
   }

@@ -4,7 +4,14 @@ import { z } from 'zod';
 export const cleanText = (text: string): string => text.replaceAll('\u0000', '').toWellFormed();
 
 const first = z.union([z.string(), z.array(z.string()).transform((values) => values[0] ?? '')]).transform(cleanText);
-const address = first.pipe(z.string().trim().regex(/^(?:[a-z]+:)?[^\s\u0000-\u001f:]{1,60}$/, 'must be a phone number, a short code or a channel address'));
+/** An alphanumeric sender may have spaces in it. */
+const address = first.pipe(
+  z
+    .string()
+    .trim()
+    .max(64)
+    .regex(/^(?:[a-z]+:)?[^\s\p{Cc}:]+(?: [^\s\p{Cc}:]+)*$/u, 'must be a phone number, a short code, a name or a channel address'),
+);
 
 /** Twilio's inbound form. Fields vary and are added without notice: all are kept, only these are read. */
 export const InboundSms = z
@@ -17,9 +24,8 @@ export const InboundSms = z
     NumMedia: first.pipe(z.string().regex(/^(?:\d|1\d|20)$/, 'must be a number from 0 to 20')).transform(Number).optional(),
     OptOutType: first.optional(),
   })
-  .superRefine((form, context) => {
-    if (!form.MessageSid && !form.SmsSid) context.addIssue({ code: 'custom', path: ['MessageSid'], message: 'is required' });
-  });
+  // Also when other fields are faulty: each is named.
+  .refine((form) => form?.MessageSid || form?.SmsSid, { path: ['MessageSid'], message: 'is required', when: () => true });
 export type InboundSms = z.infer<typeof InboundSms>;
 
 export interface Media {

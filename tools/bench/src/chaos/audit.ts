@@ -28,6 +28,8 @@ export interface Finding {
   /** The text; null for a message that belongs to none. */
   sid: string | null;
   why: string;
+  /** The other text of a pair. */
+  other?: string;
 }
 
 export interface Audit {
@@ -170,7 +172,7 @@ const ordersOf = (cases: readonly Case[], { conversations }: Inboxes): { finding
       if (newest && one.stored!.seq! < newest.stored!.seq!) {
         const apartMs = one.webhook!.sentAt - newest.webhook!.sentAt;
         if (newest.webhook!.attempts > 1 || apartMs <= TOGETHER_MS) reordered += 1;
-        else findings.push({ kind: 'misordered', sid: one.text.sid, why: `stored before ${newest.text.sid}, which was sent ${apartMs} ms earlier and posted once` });
+        else findings.push({ kind: 'misordered', sid: one.text.sid, why: `stored before ${newest.text.sid}, which was sent ${apartMs} ms earlier and posted once`, other: newest.text.sid });
       } else newest = one;
     }
   }
@@ -187,7 +189,7 @@ const answersOutOfOrder = (receptions: readonly Reception[], byMarker: ReadonlyM
       if (seen.has(marker) || current.one.stored?.seq == null) continue;
       seen.add(marker);
       const apart: number = newest ? current.one.stored.seq - newest.one.stored!.seq! || current.index - newest.index : 1;
-      if (apart < 0) findings.push({ kind: 'misordered', sid: current.one.text.sid, why: `its answer ${message.sid} came after the answer to ${newest!.one.text.sid}, a later text` });
+      if (apart < 0) findings.push({ kind: 'misordered', sid: current.one.text.sid, why: `its answer ${message.sid} came after the answer to ${newest!.one.text.sid}, a later text`, other: newest!.one.text.sid });
       else newest = current;
     }
   }

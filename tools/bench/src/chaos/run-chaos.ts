@@ -112,6 +112,6 @@ const inboxes = async (twin: TwinClient, load: Load): Promise<Evidence['inbox']>
 /** With the whole way of each text that is named, and of those that waited longest. */
 const keepFindings = (home: string, { findings, slowest, recoveries }: Audit, { breaches }: Stored, evidence: Evidence): void => {
   const trace = (sid: string | null): object | null => (sid === null ? null : traceOf(sid, evidence));
-  const kept = { findings: findings.map((finding) => ({ ...finding, trace: trace(finding.sid) })), slowest: slowest.map(trace), breaches, recoveries, happened: evidence.happened };
+  const kept = { findings: findings.map((finding) => ({ ...finding, trace: trace(finding.sid), otherTrace: trace(finding.other ?? null) })), slowest: slowest.map(trace), breaches, recoveries, happened: evidence.happened };
   writeFileSync(join(home, 'chaos-findings.json'), JSON.stringify(kept, null, 2), { mode: 0o600 });
 };

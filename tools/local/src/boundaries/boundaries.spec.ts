@@ -27,7 +27,10 @@ describe('boundaries', () => {
     writeFileSync(join(root, path), text);
   };
   const project = (path: string, dependencies: string[] = []): void =>
-    write(`${path}/package.json`, JSON.stringify({ name: `@x/${path.split('/')[1]}`, dependencies: Object.fromEntries(dependencies.map((name) => [name, '*'])) }));
+    write(
+      `${path}/package.json`,
+      JSON.stringify({ name: `@x/${path.split('/')[1]}`, dependencies: Object.fromEntries(dependencies.map((name) => [name, '*'])) }),
+    );
   const found = (): string[] => violations(readWorkspace(root));
 
   it('finds nothing in a workspace that keeps them', () => {
@@ -41,10 +44,30 @@ describe('boundaries', () => {
     ['a rule that reads files', 'libs/domain/src/a.ts', "import { readFileSync } from 'node:fs';", 'is pure and imports node:fs'],
     ['a contract that knows the platform', 'libs/contracts/src/a.ts', "import '@x/platform';", 'contracts imports only zod and domain'],
     ['a contract with a library', 'libs/contracts/src/a.ts', "import 'rxjs';", 'contracts imports only zod and domain'],
-    ['Twilio outside the gateway', 'apps/billing/src/a.ts', "import twilio from 'twilio';", 'uses twilio, which is for apps/sms-gateway only'],
-    ['Stripe outside billing', 'libs/platform/src/a.ts', "const s = await import('stripe');", 'uses stripe, which is for apps/billing only'],
-    ['the MCP SDK outside its two places', 'apps/billing/src/a.ts', "import { S } from '@modelcontextprotocol/server/x';", 'uses @modelcontextprotocol/server'],
-    ['a dependency that is not declared', 'apps/billing/src/a.ts', "import type { P } from 'pg';", 'imports pg, which apps/billing/package.json does not declare'],
+    [
+      'Twilio outside the gateway',
+      'apps/billing/src/a.ts',
+      "import twilio from 'twilio';",
+      'uses twilio, which is for apps/sms-gateway only',
+    ],
+    [
+      'Stripe outside billing',
+      'libs/platform/src/a.ts',
+      "const s = await import('stripe');",
+      'uses stripe, which is for apps/billing only',
+    ],
+    [
+      'the MCP SDK outside its two places',
+      'apps/billing/src/a.ts',
+      "import { S } from '@modelcontextprotocol/server/x';",
+      'uses @modelcontextprotocol/server',
+    ],
+    [
+      'a dependency that is not declared',
+      'apps/billing/src/a.ts',
+      "import type { P } from 'pg';",
+      'imports pg, which apps/billing/package.json does not declare',
+    ],
     ['a test tool in the product', 'apps/billing/src/a.ts', "import request from 'supertest';", 'imports supertest, which'],
     ['test servers in the product', 'apps/billing/src/a.ts', "export { x } from '@x/testing';", 'which is for tests and tools'],
     ['a tool in the product', 'apps/billing/src/a.ts', "import '@x/twin';", 'imports the tool tools/twin'],
@@ -66,11 +89,16 @@ describe('boundaries', () => {
   });
 
   it('finds what only another tool sees', () => {
-    expect(violations(readWorkspace(root), [['apps/billing', 'apps/sms-gateway']])).toEqual(['apps/billing imports the app apps/sms-gateway: apps talk through contracts']);
+    expect(violations(readWorkspace(root), [['apps/billing', 'apps/sms-gateway']])).toEqual([
+      'apps/billing imports the app apps/sms-gateway: apps talk through contracts',
+    ]);
   });
 
   it('lets a test use the test servers and what the root declares for tests', () => {
-    write('apps/billing/package.json', JSON.stringify({ name: '@x/billing', dependencies: { '@x/platform': '*' }, devDependencies: { '@x/testing': '*' } }));
+    write(
+      'apps/billing/package.json',
+      JSON.stringify({ name: '@x/billing', dependencies: { '@x/platform': '*' }, devDependencies: { '@x/testing': '*' } }),
+    );
     write('apps/billing/test/a.e2e-spec.ts', "import '@x/testing';\nimport 'supertest';");
     expect(found()).toEqual([]);
   });

@@ -15,7 +15,11 @@ export const nxEdges = async (root: string): Promise<Edge[]> => {
   try {
     const file = join(dir, 'graph.json');
     const env = { ...process.env, NX_DAEMON: 'false', CI: 'true' };
-    await promisify(execFile)(process.execPath, [join(root, 'node_modules/nx/dist/bin/nx.js'), 'graph', `--file=${file}`], { cwd: root, env, timeout: 120_000 });
+    await promisify(execFile)(process.execPath, [join(root, 'node_modules/nx/dist/bin/nx.js'), 'graph', `--file=${file}`], {
+      cwd: root,
+      env,
+      timeout: 120_000,
+    });
     const { graph } = JSON.parse(readFileSync(file, 'utf8')) as Graph;
     const pathOf = (name: string): string | undefined => graph.nodes[name]?.data.root;
     return Object.values(graph.dependencies)

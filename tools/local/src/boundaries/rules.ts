@@ -26,18 +26,29 @@ export const violations = (workspace: Workspace, edges: readonly Edge[] = []): s
   const byName = new Map(projects.map((project) => [project.name, project]));
   const found = projects.flatMap((project) => [
     ...project.imports.flatMap((entry) => importFaults(entry, project, workspace, byName)),
-    ...[...project.dependencies, ...project.devDependencies].flatMap((name) => vendorFaults(name, project).map((fault) => `${project.path}/package.json ${fault}`)),
+    ...[...project.dependencies, ...project.devDependencies].flatMap((name) =>
+      vendorFaults(name, project).map((fault) => `${project.path}/package.json ${fault}`),
+    ),
   ]);
   const declared = projects.flatMap((project) => project.dependencies.flatMap((name) => edgeTo(project, byName.get(name))));
-  const imported = projects.flatMap((project) => project.imports.flatMap(({ specifier }) => edgeTo(project, byName.get(packageOf(specifier)))));
+  const imported = projects.flatMap((project) =>
+    project.imports.flatMap(({ specifier }) => edgeTo(project, byName.get(packageOf(specifier)))),
+  );
   const all = [...declared, ...imported, ...edges];
   const directions = all.flatMap(([from, to]) => directionFault(from, to, false).map((fault) => `${from} ${fault}`));
   return [...new Set([...found, ...directions, ...cycles(all)])].sort();
 };
 
-const importFaults = ({ file, specifier, isTest }: Import, project: Project, workspace: Workspace, byName: ReadonlyMap<string, Project>): string[] => {
-  if (specifier.startsWith('.')) return join(dirname(file), specifier).startsWith(`${project.path}/`) ? [] : [`${file} reaches into another project: ${specifier}`];
-  if (isBuiltin(specifier)) return isPure(project) && !isTest && !PURE_BUILTINS.includes(specifier) ? [`${file} is pure and imports ${specifier}`] : [];
+const importFaults = (
+  { file, specifier, isTest }: Import,
+  project: Project,
+  workspace: Workspace,
+  byName: ReadonlyMap<string, Project>,
+): string[] => {
+  if (specifier.startsWith('.'))
+    return join(dirname(file), specifier).startsWith(`${project.path}/`) ? [] : [`${file} reaches into another project: ${specifier}`];
+  if (isBuiltin(specifier))
+    return isPure(project) && !isTest && !PURE_BUILTINS.includes(specifier) ? [`${file} is pure and imports ${specifier}`] : [];
   const name = packageOf(specifier);
   const target = byName.get(name);
   if (target === project) return isTest ? [] : [`${file} imports its own package by name`];
@@ -59,14 +70,17 @@ const outsideFaults = (name: string, { path }: Project): string[] => {
 
 const vendorFaults = (name: string, { path }: Project): string[] => {
   const allowed = VENDORS.find(([vendor]) => (typeof vendor === 'string' ? vendor === name : vendor.test(name)))?.[1];
-  return !allowed || allowed.includes(path) || path.startsWith('tools/') ? [] : [`uses ${name}, which is for ${allowed.join(' and ')} only`];
+  return !allowed || allowed.includes(path) || path.startsWith('tools/')
+    ? []
+    : [`uses ${name}, which is for ${allowed.join(' and ')} only`];
 };
 
 /** `knowsFile`: the file is known, so that what tests may do can be told from what the product may do. */
 const directionFault = (from: string, to: string, isTest: boolean, knowsFile = false): string[] => {
   if (to.startsWith('apps/')) return [`imports the app ${to}: apps talk through contracts`];
   if (from === DOMAIN && !(isTest || to === TESTING)) return [`imports ${to}, and domain imports nothing`];
-  if (from === CONTRACTS && to !== DOMAIN && !(isTest || to === TESTING)) return [`imports ${to}, and contracts imports only zod and domain`];
+  if (from === CONTRACTS && to !== DOMAIN && !(isTest || to === TESTING))
+    return [`imports ${to}, and contracts imports only zod and domain`];
   if (from === TESTING) return [`imports ${to}, whose own tests use testing`];
   if (!knowsFile || isTest || from.startsWith('tools/')) return [];
   if (to === TESTING) return [`imports ${to}, which is for tests and tools`];

@@ -49,7 +49,13 @@ const readProject = (root: string, path: string): Project => {
     name,
     dependencies: Object.keys(dependencies),
     devDependencies: Object.keys(devDependencies),
-    imports: files.flatMap((file) => importsOf(readFileSync(file, 'utf8')).map((specifier) => ({ file: relative(root, file), specifier, isTest: isTest(path, relative(root, file)) }))),
+    imports: files.flatMap((file) =>
+      importsOf(readFileSync(file, 'utf8')).map((specifier) => ({
+        file: relative(root, file),
+        specifier,
+        isTest: isTest(path, relative(root, file)),
+      })),
+    ),
   };
 };
 
@@ -64,7 +70,8 @@ const sourcesIn = (dir: string): string[] =>
         .map((entry) => join(entry.parentPath, entry.name))
     : [];
 
-const isTest = (project: string, file: string): boolean => file.startsWith(join(project, 'test/')) || /[.-](?:spec|fixture|harness)\.[cm]?[jt]s$/.test(file);
+const isTest = (project: string, file: string): boolean =>
+  file.startsWith(join(project, 'test/')) || /[.-](?:spec|fixture|harness)\.[cm]?[jt]s$/.test(file);
 
 /** Comments and strings, whichever begins first: each may hold what looks like the other, or like an import. */
 const COMMENT_OR_STRING = /\/\/[^\n]*|\/\*[^]*?\*\/|'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\[^])*`/g;
