@@ -41,6 +41,7 @@ export interface Signing {
 export class Gateway {
   readonly adapter: FakeAdapter;
   private phones = 0;
+  private closed: Promise<void> | null = null;
 
   private constructor(
     readonly app: NestFastifyApplication,
@@ -91,9 +92,15 @@ export class Gateway {
     return new Gateway(app, url, publicBaseUrl, database, twin, accountId, rows[0]!.id, log, service);
   }
 
+  /** The app alone, as on SIGTERM. */
+  close(): Promise<void> {
+    this.closed ??= this.app.close();
+    return this.closed;
+  }
+
   async stop(): Promise<void> {
     await this.twin.close();
-    await this.app.close();
+    await this.close();
     await this.service.close();
     await this.database.drop();
   }

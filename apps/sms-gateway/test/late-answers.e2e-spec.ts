@@ -109,4 +109,16 @@ describe('a text whose answer is not there within the reply budget', () => {
     gateway.adapter.answer = () => 'quick';
     expect((await gateway.incoming({ From: phone })).text).toContain('>quick</Message>');
   });
+
+  it('is answered, too, by a gateway that is just closing', async () => {
+    const phone = gateway.phone();
+    const release = hold();
+    const waiting = gateway.incoming({ From: phone });
+    await eventually(() => expect(gateway.adapter.turns).toHaveLength(1));
+    const closed = gateway.close();
+    release('just in time');
+    const { status, text } = await waiting;
+    expect([status, text]).toEqual([200, expect.stringContaining('>just in time</Message>')]);
+    await closed;
+  });
 });

@@ -37,8 +37,9 @@ declare
 begin
   loop
     v_new := array(
-      select t.contact_id from unnest(p_texts) t left join routing.agent_sessions s
-        on s.contact_id = t.contact_id and s.number_id = t.number_id and s.channel = t.channel and s.ended_at is null
+      select t.contact_id from unnest(p_texts) t left join lateral (
+        select id, last_text_at from routing.agent_sessions
+        where contact_id = t.contact_id and number_id = t.number_id and channel = t.channel and ended_at is null offset 0) s on true
       where s.id is null or s.last_text_at < p_now - interval '24 hours');
     if v_new <> '{}' then
       -- An opt-out fences the sessions that it sees, so it must not come between us and our commit.
@@ -47,14 +48,15 @@ begin
       select distinct on (t.contact_id, t.number_id, t.channel)
         t.account_id, t.number_id, t.contact_id, t.channel, t.handle, registry.pick_agent(t.account_id, t.bound_agent_id), t.bound_agent_id, p_now, p_now
       from unnest(p_texts) t
-      where not exists (select from routing.agent_sessions s
-                        where s.contact_id = t.contact_id and s.number_id = t.number_id and s.channel = t.channel and s.ended_at is null)
+      where (select s.id from routing.agent_sessions s
+             where s.contact_id = t.contact_id and s.number_id = t.number_id and s.channel = t.channel and s.ended_at is null) is null
       order by t.contact_id, t.number_id, t.channel
-      on conflict (contact_id, number_id, channel) where ended_at is null do nothing;
+      on conflict (contact_id, number_id, channel, ended_at) do nothing;
     end if;
     v_sessions := array(
-      select l.id from unnest(p_texts) t join routing.agent_sessions l
-        on l.contact_id = t.contact_id and l.number_id = t.number_id and l.channel = t.channel and l.ended_at is null);
+      select (select l.id from routing.agent_sessions l
+              where l.contact_id = t.contact_id and l.number_id = t.number_id and l.channel = t.channel and l.ended_at is null)
+      from unnest(p_texts) t);
     -- In id order, as every batch does: two of them cannot deadlock.
     v_sessions := array(select s.id from routing.agent_sessions s where s.id = any (v_sessions) and s.ended_at is null order by s.id for no key update);
     v_idle := array(select s.id from routing.agent_sessions s where s.id = any (v_sessions)
@@ -74,10 +76,11 @@ begin
     from (
       select l.id, count(*) as count, array_agg(t.message_id order by t.n) as ids
       from unnest(p_texts) with ordinality t(message_id, account_id, number_id, contact_id, channel, bound_agent_id, handle, n)
-      join routing.agent_sessions l on l.contact_id = t.contact_id and l.number_id = t.number_id and l.channel = t.channel and l.ended_at is null
+      cross join lateral (select x.id from routing.agent_sessions x
+        where x.contact_id = t.contact_id and x.number_id = t.number_id and x.channel = t.channel and x.ended_at is null offset 0) l
       group by l.id
     ) m
-    where s.id = m.id and s.owner = 'agent'
+    where s.id = m.id and s.id = any (v_sessions) and s.owner = 'agent'
     returning s.id, s.epoch, s.agent_id, s.lease_until, s.run_after, old.last_seq as last_seq, old.done_seq as done_seq, m.ids
   loop
     if r.last_seq = r.done_seq then v_opened := v_opened || r.id; end if;
@@ -177,7 +180,7 @@ language sql as $$
     from locked where s.id = locked.id
     returning s.id, s.turn_id, s.last_seq > s.done_seq as has_work
   ), turned as (
-    update routing.turns t set agent_id = p_to from moved where t.id = moved.turn_id
+    update routing.turns set agent_id = p_to where id = any (array(select turn_id from moved))
   )
   select id from moved where has_work
 $$;
@@ -206,12 +209,17 @@ declare
   v_message uuid := uuidv7();
   r record;
 begin
-  select * into s from routing.agent_sessions where handle = p_handle and account_id = p_account and ended_at is null;
+  select * into s from routing.agent_sessions where handle = p_handle and account_id = p_account and ended_at is null
+    and not (last_text_at < p_now - interval '24 hours' and last_seq = done_seq and owner = 'agent');
   if not found then return null; end if;
-  select * into r from routing.receive_texts(
-    array[(v_message, s.account_id, s.number_id, s.contact_id, s.channel, s.bound_agent_id, s.handle)::routing.incoming], p_now);
-  -- The session may have ended while we waited for it: what a chat gets is never a new one's.
-  if r.session_id is distinct from s.id then raise exception 'session % has just ended', s.id; end if;
+  begin
+    select * into r from routing.receive_texts(
+      array[(v_message, s.account_id, s.number_id, s.contact_id, s.channel, s.bound_agent_id, s.handle)::routing.incoming], p_now);
+    if r.session_id is distinct from s.id then raise no_data_found; end if;
+  exception when unique_violation or no_data_found then
+    -- The session ended while we waited for it: what a chat gets is never a new one's, nor can that have the old handle.
+    return null;
+  end;
   if r.is_held then return jsonb_build_object('held', true); end if;
   perform messaging.accept_chat(s.id, s.account_id, s.number_id, s.contact_id, r.seq, v_message, p_body, p_traceparent, p_now);
   return jsonb_build_object('session_id', s.id, 'message_id', v_message, 'ring', r.rings, 'held', false);

@@ -116,7 +116,8 @@ end $$;
 -- Sessions that a sweeper should claim: a text waits, no live lease, not too early, and the doorbell had its chance.
 create or replace function routing.sweep(p_now timestamptz, p_limit integer, p_patience interval default interval '1 second') returns setof uuid
 language sql as $$
-  select s.id from routing.due_sessions d join routing.agent_sessions s on s.id = d.session_id
+  select s.id from routing.due_sessions d
+  cross join lateral (select * from routing.agent_sessions where id = d.session_id offset 0) s
   where d.since <= p_now - p_patience and (s.lease_until is null or s.lease_until <= p_now) and s.run_after <= p_now
   order by d.since limit p_limit
 $$;
@@ -128,7 +129,8 @@ begin
   perform set_config('synchronous_commit', 'off', true);
   return query
     with mine as (
-      select s.id from routing.agent_sessions s join unnest(p_sessions, p_tokens) x(session_id, token) on s.id = x.session_id and s.lease_token = x.token
+      select s.id from routing.agent_sessions s join unnest(p_sessions, p_tokens) x(session_id, token)
+        on s.id = any (p_sessions) and s.id = x.session_id and s.lease_token = x.token
       order by s.id for no key update of s
     )
     update routing.agent_sessions s set lease_until = p_now + p_lease from mine where s.id = mine.id returning s.lease_token;
@@ -196,7 +198,7 @@ begin
     if t.status = 'fenced' then
       update routing.agent_sessions set turn_id = null, lease_token = null, lease_until = null where id = s.id;
     else
-      s := routing.finish_turn(s, t.to_seq, v_item -> 'state', p_now);
+      s := routing.finish_turn(s, t.to_seq, nullif(v_item -> 'state', 'null'), p_now);
     end if;
     v_answers := v_answers || (s.account_id, s.id, s.contact_id, t.id, t.epoch, t.to_seq, t.message_ids, v_item -> 'parts', v_item -> 'hops',
       case when t.status = 'answered' then s.reply_streak end)::messaging.answer;
@@ -257,7 +259,7 @@ language sql stable as $$
     'message', messaging.joined_text(t.message_ids), 'message_ids', to_jsonb(t.message_ids),
     'history', messaging.history(s.contact_id, s.id, s.started_at),
     'session_state', s.state, 'first_contact', t.from_seq = 1)
-  from routing.turns t join routing.agent_sessions s on s.id = t.session_id
+  from routing.turns t cross join lateral (select * from routing.agent_sessions where id = t.session_id offset 0) s
   where t.id = p_turn_id and t.status = 'running' and s.turn_id = t.id
 $$;
 

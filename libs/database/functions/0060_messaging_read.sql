@@ -46,7 +46,7 @@ language sql stable as $$ select phone from messaging.contacts where id = p_cont
 create or replace function messaging.chat_answer(p_message_id uuid) returns jsonb
 language sql stable as $$
   select jsonb_build_object('status', i.status, 'answer_id', i.answer_id, 'turn_id', i.turn_id,
-    'message', (select string_agg(o.body, '' order by o.id) from messaging.message_history o
+    'message', (select string_agg(o.body, ' ' order by o.id) from messaging.message_history o
                 where o.contact_id = i.contact_id and o.id >= i.answer_id and o.in_reply_to = i.id and o.status <> 'fenced'))
   from messaging.message_history i where i.id = p_message_id and i.status <> 'waiting'
 $$;
@@ -81,8 +81,8 @@ $$;
 create or replace function messaging.list_messages(p_account uuid, p_phone text, p_before uuid, p_limit integer) returns setof jsonb
 language sql stable as $$
   select messaging.message_json(m, m.transmission_path)
-  from messaging.contacts c join messaging.message_history m on m.contact_id = c.id
-  where c.account_id = p_account and c.phone = p_phone and (p_before is null or m.id < p_before)
+  from messaging.message_history m
+  where m.contact_id = (select c.id from messaging.contacts c where c.account_id = p_account and c.phone = p_phone) and (p_before is null or m.id < p_before)
   order by m.id desc limit p_limit
 $$;
 
@@ -99,6 +99,6 @@ create or replace function messaging.list_consents(p_account uuid, p_phone text)
 language sql stable as $$
   select jsonb_build_object('consent_id', x.id, 'action', x.action, 'purpose', x.purpose, 'source', x.source,
     'exact_text', x.exact_text, 'message_id', x.message_id, 'at', x.at)
-  from messaging.contacts c join messaging.consents x on x.contact_id = c.id
-  where c.account_id = p_account and c.phone = p_phone order by x.id desc
+  from messaging.consents x
+  where x.contact_id = (select c.id from messaging.contacts c where c.account_id = p_account and c.phone = p_phone) order by x.id desc
 $$;

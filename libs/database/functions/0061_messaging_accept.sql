@@ -69,7 +69,8 @@ begin
   -- Ours are the numbers of the account whose signature the webhook carries.
   select array_agg(n.id order by i), array_agg(case when n.id is not null then uuidv7() end order by i) into v_numbers, v_ids
   from jsonb_array_elements(p_texts) with ordinality x(t, i)
-  left join messaging.phone_numbers n on n.phone_number = t ->> 'to' and n.released_at is null and n.account_id = (t ->> 'account_id')::uuid;
+  left join lateral (select id from messaging.phone_numbers
+                     where phone_number = t ->> 'to' and released_at is null and account_id = (t ->> 'account_id')::uuid offset 0) n on true;
 
   -- The dedupe: one row a carrier id. Whoever comes second, in this batch or another, adds nothing.
   with taken as (
@@ -83,13 +84,13 @@ begin
     insert into messaging.contacts (account_id, phone)
     select distinct (t ->> 'account_id')::uuid, t ->> 'from' from jsonb_array_elements(p_texts) with ordinality x(t, i)
     where v_ids[i] = any (v_new)
-      and not exists (select from messaging.contacts c where c.account_id = (t ->> 'account_id')::uuid and c.phone = t ->> 'from')
+      and (select c.id from messaging.contacts c where c.account_id = (t ->> 'account_id')::uuid and c.phone = t ->> 'from') is null
     order by 2 on conflict do nothing;
 
     -- By position, as v_ids: the contact, and whether it is opted out.
     select array_agg(c.id order by i), coalesce(array_agg(c.id order by i) filter (where 'all' = any (c.suppressed)), '{}') into v_contacts, v_out
     from jsonb_array_elements(p_texts) with ordinality x(t, i)
-    left join messaging.contacts c on c.account_id = (t ->> 'account_id')::uuid and c.phone = t ->> 'from';
+    left join lateral (select id, suppressed from messaging.contacts where account_id = (t ->> 'account_id')::uuid and phone = t ->> 'from' offset 0) c on true;
 
     if v_intent is not null then
       v_intent := messaging.obey(v_contacts[1], v_intent, p_texts -> 0, v_ids[1], p_now);
@@ -98,7 +99,7 @@ begin
       v_incoming := array(
         select (v_ids[i], n.account_id, n.id, v_contacts[i], t ->> 'channel', n.agent_id, t ->> 'handle')::routing.incoming
         from jsonb_array_elements(p_texts) with ordinality x(t, i)
-        join messaging.phone_numbers n on n.id = v_numbers[i]
+        cross join lateral (select * from messaging.phone_numbers where id = v_numbers[i] offset 0) n
         where v_ids[i] = any (v_new) and v_contacts[i] <> all (v_out) order by i);
       select coalesce(jsonb_object_agg(r.message_id, to_jsonb(r)), '{}'), array_agg(r.session_id) filter (where r.epoch > 0 or r.seq = 1)
       into v_boxes, v_fenced from routing.receive_texts(v_incoming, p_now) r;
@@ -117,7 +118,7 @@ begin
         case when v_intent is not null then 'handled'
              when v_contacts[i] = any (v_out) or (v_boxes -> (v_ids[i]::text) ->> 'is_held')::boolean then 'held' else 'waiting' end as status
       from jsonb_array_elements(p_texts) with ordinality x(t, i)
-      join messaging.phone_numbers n on n.id = v_numbers[i]
+      cross join lateral (select * from messaging.phone_numbers where id = v_numbers[i] offset 0) n
       where v_ids[i] = any (v_new)
     ), billed as (
       insert into billing.usage_ledger (source_id, kind, account_id, quantity, at)

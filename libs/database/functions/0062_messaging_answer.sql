@@ -16,7 +16,7 @@ begin
     from (select a.*, x.id as message_id
           from unnest(p_answers) with ordinality a(account_id, session_id, contact_id, turn_id, epoch, order_seq, message_ids, parts, hops, reply_streak, n)
           cross join lateral unnest(a.message_ids) x(id) order by x.id) a
-    where m.id = a.message_id
+    where m.id = a.message_id and m.id = any (array(select x from unnest(p_answers) b, unnest(b.message_ids) x))
     returning a.n, m.id, m.waiter, m.offer_until, m.number_id, m.channel, m.traceparent, m.id = a.message_ids[cardinality(a.message_ids)] as is_owner
   )
   select jsonb_object_agg(n, o) into v_texts from (
@@ -72,8 +72,8 @@ begin
     insert into messaging.send_decisions (account_id, message_id, verdict, rule, decided_at)
     select o.account_id, o.message_id, case when r.rule is null then 'allow' else 'refuse' end, coalesce(r.rule, 'none'), p_now
     from unnest(p_outbox) o
-    join messaging.message_history m on m.id = o.message_id
-    join messaging.contacts c on c.id = o.contact_id
+    cross join lateral (select body from messaging.message_history where id = o.message_id offset 0) m
+    cross join lateral (select suppressed from messaging.contacts where id = o.contact_id offset 0) c
     cross join lateral (select case
       when (v_epochs -> (o.session_id::text))::integer <> o.epoch then 'epoch'
       -- Our confirmation of an opt-out or of help is the one purpose that suppression lets pass.
@@ -115,12 +115,14 @@ language plpgsql as $$
 begin
   update messaging.outbox o set state = case p_via when 'twiml' then 'twiml' else 'sending' end, handed_at = p_now, checked_at = null,
     attempts = o.attempts + 1, is_written = false
-  from unnest(p_decisions) d where o.message_id = d.message_id and d.verdict = 'allow';
+  from unnest(p_decisions) d
+  where o.message_id = d.message_id and d.verdict = 'allow' and o.message_id = any (array(select x.message_id from unnest(p_decisions) x));
   return query
     with handed as (
       update messaging.message_history m set status = 'handed_out', handed_via = p_via, decision_id = d.id,
         transmission_path = m.transmission_path || jsonb_build_array(jsonb_build_object('hop', 'handed_out', 'at', p_now, 'by', 'sms-gateway', 'via', p_via))
-      from unnest(p_decisions) d where m.id = d.message_id and d.verdict = 'allow'
+      from unnest(p_decisions) d
+      where m.id = d.message_id and d.verdict = 'allow' and m.id = any (array(select x.message_id from unnest(p_decisions) x))
       returning m.*
     ), billed as (
       insert into billing.usage_ledger (source_id, kind, account_id, quantity, at)
@@ -155,7 +157,7 @@ begin
       v_sends := v_sends || (
         select coalesce(jsonb_object_agg(m.in_reply_to, jsonb_build_object('state', 'send', 'answer_id', m.id, 'body', m.body)), '{}')
         from unnest(v_decisions) d join unnest(v_open) o on o.message_id = d.message_id and o.state = 'twiml' and d.verdict = 'allow'
-        join messaging.message_history m on m.id = d.message_id);
+        cross join lateral (select * from messaging.message_history where id = d.message_id offset 0) m);
     end if;
     if exists (select from unnest(v_decisions) d where d.verdict <> 'allow') then
       -- A TwiML that went out before stays with the reconciler: the carrier may have it.

@@ -49,11 +49,12 @@ language plpgsql as $$
 declare
   m messaging.message_history;
   c messaging.contacts;
+  v_session uuid;
   v_frees boolean;
   v_is_news boolean;
 begin
-  delete from messaging.outbox where message_id = p_id and account_id = coalesce(p_account, account_id);
-  v_frees := found;
+  delete from messaging.outbox where message_id = p_id and account_id = coalesce(p_account, account_id) returning session_id into v_session;
+  v_frees := exists (select from messaging.outbox where session_id = v_session);
   select * into m from messaging.message_history where id = p_id and direction = 'outbound' and account_id = coalesce(p_account, account_id) for no key update;
   if not found then return jsonb_build_object('known', false); end if;
   if m.message_sid is not null and m.message_sid <> p_sid then
@@ -118,14 +119,14 @@ language sql as $$
     where o.message_id = x.message_id returning o.*
   )
   select coalesce(jsonb_agg(messaging.send_json(m, c::messaging.outbox)), '[]')
-  from claimed c join messaging.message_history m on m.id = c.message_id
+  from claimed c cross join lateral (select * from messaging.message_history where id = c.message_id offset 0) m
 $$;
 
 -- Which of these carrier ids belong to messages that we know already.
 create or replace function messaging.known_sids(p_account uuid, p_phone text, p_sids text[]) returns setof text
 language sql stable as $$
-  select m.message_sid from messaging.contacts c join messaging.message_history m on m.contact_id = c.id
-  where c.account_id = p_account and c.phone = p_phone and m.message_sid = any (p_sids)
+  select m.message_sid from messaging.message_history m
+  where m.contact_id = (select c.id from messaging.contacts c where c.account_id = p_account and c.phone = p_phone) and m.message_sid = any (p_sids)
 $$;
 
 -- A message that nobody asked for: stored, judged, and due at once if the gate lets it pass.

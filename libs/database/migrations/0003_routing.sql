@@ -37,8 +37,10 @@ create table routing.agent_sessions (
   started_at timestamptz not null,
   ended_at timestamptz
 ) with (fillfactor = 70);
-create unique index agent_sessions_live on routing.agent_sessions (contact_id, number_id, channel) where ended_at is null;
-create index agent_sessions_by_agent on routing.agent_sessions (agent_id) where ended_at is null;
+-- One live session each. Not partial: while a table is small the planner scans a whole partial index whose predicate fits
+-- rather than look a row up in another one.
+create unique index agent_sessions_live on routing.agent_sessions (contact_id, number_id, channel, ended_at) nulls not distinct;
+create index agent_sessions_by_agent on routing.agent_sessions (agent_id, ended_at);
 
 -- Sessions with a text that waits for its answer. The sweeper reads this small table instead of an index on the
 -- session row, whose updates would then stop being heap-only (five indexes written three times a turn).

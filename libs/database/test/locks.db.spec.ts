@@ -125,6 +125,18 @@ describe('two at the same time', () => {
     expect((await phone.claimed()).texts.map(({ id }) => id)).toEqual([message_id]);
   });
 
+  it('a chat text to a session that is just ending is refused as one to no session', async () => {
+    const phone = await engine.phone();
+    await phone.answered();
+    const { handle } = await engine.session(phone.session);
+    const ending = await engine.holding('select routing.end_session($1, $2)', [phone.session, engine.now]);
+    const chat = engine.sql.value('routing.receive_chat', [engine.account, handle, 'hi', null, engine.now]);
+    await engine.waitingForLocks();
+    await ending.commit();
+    expect(await chat).toBeNull();
+    expect(await engine.rows('select from routing.agent_sessions where contact_id = (select contact_id from routing.agent_sessions where id = $1)', [phone.session])).toHaveLength(1);
+  });
+
   it('a number that is given back while a text is accepted: the text is not lost unseen', async () => {
     const phone = await engine.phone();
     await phone.text();

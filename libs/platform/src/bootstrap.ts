@@ -2,6 +2,7 @@ import type { Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { RedisStreamsServer } from '@darkspere/transport';
+import type { FastifyInstance } from 'fastify';
 import { PlatformEnv, readEnv } from './env.js';
 import { observeRequests } from './http.metrics.js';
 import { JsonLogger } from './logger.js';
@@ -10,6 +11,22 @@ import { validationPipe } from './validation.js';
 
 /** Fastify's answer to a body that is larger: 413. */
 const BODY_LIMIT_BYTES = 1_048_576;
+
+/**
+ * `close()` ends connections that are idle at that moment. One whose request is still answered would stay open behind it
+ * for all of `keepAliveTimeout`, and the process with it.
+ */
+const endConnectionsAtClose = (fastify: FastifyInstance): void => {
+  let isClosing = false;
+  fastify.addHook('preClose', (done) => {
+    isClosing = true;
+    done();
+  });
+  fastify.addHook('onSend', (_request, reply, payload, done) => {
+    if (isClosing) void reply.header('connection', 'close');
+    done(null, payload);
+  });
+};
 
 /** The HTTP side of an app, as it also runs in tests. */
 export const createAdapter = (): FastifyAdapter => {
@@ -21,6 +38,7 @@ export const createAdapter = (): FastifyAdapter => {
     frameworkErrors: answerFrameworkError,
   });
   observeRequests(adapter.getInstance());
+  endConnectionsAtClose(adapter.getInstance());
   return adapter;
 };
 

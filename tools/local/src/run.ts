@@ -16,6 +16,7 @@ import { StartFailure, Supervisor } from './supervisor.js';
 const GATEWAY_TIMEOUT_MS = 30_000;
 const MAX_LOG_BYTES = 20 * 1024 * 1024;
 const LOG_CHECK_MS = 60_000;
+const RETRY_RECORD_MS = 1_000;
 
 /** One run of the whole system in one home, whose lock the caller holds. */
 export class Run {
@@ -137,6 +138,7 @@ export class Run {
       const { code = '', message } = error as NodeJS.ErrnoException;
       if (this.#writeFault !== code) this.say(`${this.home.runFile} can't be written, so npm run status shows old news: ${message}`);
       this.#writeFault = code;
+      if (!this.#ended.signal.aborted) setTimeout(() => this.#record(), RETRY_RECORD_MS).unref();
     }
   }
 }

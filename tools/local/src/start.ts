@@ -1,3 +1,4 @@
+import { diskFull } from '@darkspere/testing';
 import { takeLock } from '../file-lock.mjs';
 import { explain } from './failure.js';
 import { Home } from './home.js';
@@ -84,6 +85,8 @@ const tellFailure = (error: unknown, home: Home): void => {
   // The servers' own messages hold what their logs say.
   if (!(error instanceof StartFailure) || ['postgres', 'redis', 'prepare-database'].includes(error.part)) return;
   const tail = home.logTail(error.part);
+  const full = diskFull(tail, home.dir);
+  if (full) return console.error(full.message);
   if (tail !== '') console.error(`\nThe last lines of ${home.log(error.part)}:\n${tail.replace(/^/gm, '  ')}`);
 };
 

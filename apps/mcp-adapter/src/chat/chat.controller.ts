@@ -1,9 +1,10 @@
-import { Body, Controller, Headers, HttpCode, Post } from '@nestjs/common';
-import { AccountId, Scoped } from '@darkspere/platform';
+import { Body, Controller, Headers, HttpCode, Post, UseInterceptors } from '@nestjs/common';
+import { AccountId, IdempotencyInterceptor, Scoped } from '@darkspere/platform';
 import { ChatRequest, type ChatResponse } from './chat-request.js';
 import { ChatService } from './chat.service.js';
 
 @Controller('mcp')
+@UseInterceptors(IdempotencyInterceptor)
 export class ChatController {
   constructor(private readonly chats: ChatService) {}
 

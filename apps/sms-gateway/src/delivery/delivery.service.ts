@@ -26,13 +26,13 @@ export class DeliveryService {
   async settle(messageId: string, sid: string, status: string, errorCode: string | null, accountId: string | null = null): Promise<void> {
     const receipt = await this.deliveries.recordReceipt(messageId, sid, status, errorCode, accountId);
     this.alerts.announce(receipt.alert);
-    if (receipt.frees) await this.broadcasts.publish(answerDue, {});
+    if (receipt.frees) void this.broadcasts.publish(answerDue, {});
   }
 
   /** The carrier said no for good. */
   async refuse(messageId: string, errorCode: string): Promise<void> {
     this.alerts.announce(await this.deliveries.recordRefusal(messageId, errorCode));
-    await this.broadcasts.publish(answerDue, {});
+    void this.broadcasts.publish(answerDue, {});
   }
 
   announce(alerts: Alert[]): void {

@@ -1,3 +1,4 @@
+import { sendable } from '@darkspere/platform';
 import { z } from 'zod';
 import { cleanText } from '../inbound/inbound-sms.js';
 
@@ -13,11 +14,12 @@ export const NewMessage = z
   .strictObject({
     from: z.string().regex(/^(?:\+[1-9]\d{1,14}|\d{3,8})$/, 'must be one of your numbers, such as +15550001000'),
     to: z.string().refine((to) => E164.test(to.replace(/^whatsapp:/, '')), 'must be a phone number in E.164 form, such as +15551234567'),
-    body: z.string().transform(cleanText).pipe(z.string().max(16_000, 'must have at most 16,000 characters')).default(''),
+    body: z.string().transform(sendable).pipe(z.string().max(16_000, 'must have at most 16,000 characters')).default(''),
     purpose: Purpose,
-    media_urls: z.array(z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' })).max(10, 'at most 10').optional(),
+    media_urls: z.array(z.string().transform(cleanText).pipe(z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' }))).max(10, 'at most 10').optional(),
   })
-  .refine((message) => message.body.trim() !== '' || (message.media_urls?.length ?? 0) > 0, { path: ['body'], message: 'must not be empty without media' });
+  // Also when other fields are faulty: each is named.
+  .refine((message) => message?.body?.trim?.() || message?.media_urls?.length, { path: ['body'], message: 'must not be empty without media', when: () => true });
 export type NewMessage = z.infer<typeof NewMessage>;
 
 export const MessageId = z.object({ id: z.uuid('must be a message id') });

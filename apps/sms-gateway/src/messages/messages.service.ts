@@ -51,7 +51,7 @@ export class MessagesService {
     if (created.outcome === 'refused') {
       throw new DomainError('send_refused', `The send gate refused it by the rule "${decision.rule}".`, { message_id, rule: decision.rule, decision });
     }
-    await this.broadcasts.publish(answerDue, {});
+    void this.broadcasts.publish(answerDue, {});
     return { message_id, status, decision };
   }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { cleanText } from '../inbound/inbound-sms.js';
 
 const Number = z.string().regex(/^(?:\+[1-9]\d{1,14}|\d{3,8})$/, 'must be a phone number in E.164 form, such as +15550001000, or a short code');
 
@@ -9,4 +10,4 @@ export const NewNumber = z.strictObject({
 });
 export type NewNumber = z.infer<typeof NewNumber>;
 
-export const NumberPath = z.object({ phone_number: z.string().max(32) });
+export const NumberPath = z.object({ phone_number: z.string().max(32).transform(cleanText) });

@@ -1,4 +1,5 @@
-import { audit, type FindingKind } from './audit.js';
+import { audit } from './audit.js';
+import type { FindingKind } from './case.js';
 import type { Evidence, Happened, StoredAnswer, StoredText, StoredTurn } from './evidence.js';
 import { TEAM, type SentText } from './load.js';
 import type { InboxMessage, TwinEvent } from './twin.client.js';
@@ -20,27 +21,74 @@ class Scene {
   sentTwice: string[] = [];
 
   /** Stored and taken by the carrier; not answered yet. */
-  text(n: number, { phone = '+17770000001', agent = 'coalesce', markers = [`[t${n}]`] }: { phone?: string; agent?: string; markers?: string[] } = {}): this {
+  text(
+    n: number,
+    { phone = '+17770000001', agent = 'coalesce', markers = [`[t${n}]`] }: { phone?: string; agent?: string; markers?: string[] } = {},
+  ): this {
     const at = T0 + n * 1_000;
     this.sent.push({ sid: `SM${n}`, phone, number: NUMBER, agent, markers });
     this.log.push({ seq: this.log.length + 1, at, type: 'text.sent', sid: `SM${n}`, from: phone, to: NUMBER });
     this.webhook(n, 200);
-    this.texts.push({ id: `id${n}`, message_sid: `SM${n}`, session_id: `s ${phone}`, seq: n, status: 'answered', turn_id: `turn${n}`, at: at + 10, path: [] });
+    this.texts.push({
+      id: `id${n}`,
+      message_sid: `SM${n}`,
+      session_id: `s ${phone}`,
+      seq: n,
+      status: 'answered',
+      turn_id: `turn${n}`,
+      at: at + 10,
+      path: [],
+    });
     this.turns.push({ id: `turn${n}`, session_id: `s ${phone}`, status: 'answered', attempts: 1, message_ids: [`id${n}`] });
     return this;
   }
 
   webhook(n: number, status: number, more: Partial<TwinEvent> = {}): this {
-    this.log.push({ seq: this.log.length + 1, at: T0 + n * 1_000 + 200, type: 'webhook.answered', sid: `SM${n}`, attempt: 1, is_duplicate: false, waited_ms: 200, http_status: status, twiml_messages: 0, ...more });
+    this.log.push({
+      seq: this.log.length + 1,
+      at: T0 + n * 1_000 + 200,
+      type: 'webhook.answered',
+      sid: `SM${n}`,
+      attempt: 1,
+      is_duplicate: false,
+      waited_ms: 200,
+      http_status: status,
+      twiml_messages: 0,
+      ...more,
+    });
     return this;
   }
 
   /** A message to the phone of text n, `afterMs` after that text. */
-  message(n: number, body: string, { via = 'twiml', afterMs = 200, to = '+17770000001' }: { via?: 'twiml' | 'rest'; afterMs?: number; to?: string } = {}): this {
+  message(
+    n: number,
+    body: string,
+    { via = 'twiml', afterMs = 200, to = '+17770000001' }: { via?: 'twiml' | 'rest'; afterMs?: number; to?: string } = {},
+  ): this {
     const seq = this.inbox.length + 1;
     const sid = `OUT${seq}`;
-    this.inbox.push({ seq, sid, from: NUMBER, to, body, via, at: T0 + n * 1_000 + afterMs, ...(via === 'twiml' && { in_reply_to_sid: `SM${n}` }) });
-    this.answers.push({ id: `a${seq}`, message_sid: sid, session_id: `s ${to}`, turn_id: `turn${n}`, in_reply_to: `id${n}`, part: 1, status: 'delivered', handed_via: via, handed_at: [T0 + n * 1_000 + afterMs - 20], path: [] });
+    this.inbox.push({
+      seq,
+      sid,
+      from: NUMBER,
+      to,
+      body,
+      via,
+      at: T0 + n * 1_000 + afterMs,
+      ...(via === 'twiml' && { in_reply_to_sid: `SM${n}` }),
+    });
+    this.answers.push({
+      id: `a${seq}`,
+      message_sid: sid,
+      session_id: `s ${to}`,
+      turn_id: `turn${n}`,
+      in_reply_to: `id${n}`,
+      part: 1,
+      status: 'delivered',
+      handed_via: via,
+      handed_at: [T0 + n * 1_000 + afterMs - 20],
+      path: [],
+    });
     return this;
   }
 
@@ -89,7 +137,10 @@ describe('audit', () => {
 
   it('lists a text that the app never took, with the reason', () => {
     const scene = new Scene().text(1);
-    scene.forget(scene.texts, () => true).forget(scene.log, ({ type }) => type === 'webhook.answered').webhook(1, 503);
+    scene
+      .forget(scene.texts, () => true)
+      .forget(scene.log, ({ type }) => type === 'webhook.answered')
+      .webhook(1, 503);
     const { findings } = audit(scene.evidence);
     expect(findings).toEqual([{ kind: 'never_accepted', sid: 'SM1', why: 'HTTP 503' }]);
   });
@@ -121,9 +172,16 @@ describe('audit', () => {
   });
 
   it('finds answers in another order than their texts, and parts in another order than the whole', () => {
-    expect(new Scene().text(1).text(2).message(2, 'echo: [t2]').message(1, 'echo: [t1]', { afterMs: 3_000 }).found).toEqual(['misordered SM1']);
+    expect(new Scene().text(1).text(2).message(2, 'echo: [t2]').message(1, 'echo: [t1]', { afterMs: 3_000 }).found).toEqual([
+      'misordered SM1',
+    ]);
     expect(new Scene().text(1).text(2).message(2, 'echo: [t2]\n[t1]').found).toEqual(['misordered SM1']);
-    expect(new Scene().text(1, { markers: ['[t1a]', '[t1b]'] }).message(1, '[t1b]').message(1, '[t1a]', { via: 'rest' }).found).toEqual(['misordered SM1']);
+    expect(
+      new Scene()
+        .text(1, { markers: ['[t1a]', '[t1b]'] })
+        .message(1, '[t1b]')
+        .message(1, '[t1a]', { via: 'rest' }).found,
+    ).toEqual(['misordered SM1']);
   });
 
   it('finds texts that were stored in another order than sent, unless the carrier had to post the earlier one again', () => {
@@ -134,7 +192,16 @@ describe('audit', () => {
     };
     expect(swapped().found).toEqual(['misordered SM2']);
     const retried = swapped();
-    retried.log.push({ seq: 99, at: T0 + 2_500, type: 'webhook.answered', sid: 'SM1', attempt: 2, is_duplicate: false, waited_ms: 1_500, http_status: 200 });
+    retried.log.push({
+      seq: 99,
+      at: T0 + 2_500,
+      type: 'webhook.answered',
+      sid: 'SM1',
+      attempt: 2,
+      is_duplicate: false,
+      waited_ms: 1_500,
+      http_status: 200,
+    });
     retried.forget(retried.log, ({ sid, attempt }) => sid === 'SM1' && attempt === 1);
     expect(retried.found).toEqual([]);
     expect(audit(retried.evidence).counts.reordered_on_the_way).toBe(1);
@@ -157,7 +224,16 @@ describe('audit', () => {
   it('names a carrier that failed twice as the reason, and no other', () => {
     const refused = (times: number): Scene => {
       const scene = new Scene().text(1).message(1, 'echo: [t1]', { via: 'rest', afterMs: 31_000 });
-      for (let i = 0; i < times; i += 1) scene.log.push({ seq: 50 + i, at: T0 + 5_000, type: 'rest.refused', sid: '', http_status: 500, method: 'POST', to: '+17770000001' });
+      for (let i = 0; i < times; i += 1)
+        scene.log.push({
+          seq: 50 + i,
+          at: T0 + 5_000,
+          type: 'rest.refused',
+          sid: '',
+          http_status: 500,
+          method: 'POST',
+          to: '+17770000001',
+        });
       return scene;
     };
     expect(refused(1).found).toEqual(['late SM1']);
@@ -167,7 +243,16 @@ describe('audit', () => {
   it('finds a webhook that the carrier had to give up', () => {
     const scene = new Scene().text(1).message(1, 'echo: [t1]', { via: 'rest', afterMs: 16_000 });
     scene.forget(scene.log, ({ type }) => type === 'webhook.answered');
-    scene.log.push({ seq: 9, at: T0 + 16_000, type: 'webhook.failed', sid: 'SM1', attempt: 1, is_duplicate: false, waited_ms: 15_000, error: 'no answer within 15000 ms' });
+    scene.log.push({
+      seq: 9,
+      at: T0 + 16_000,
+      type: 'webhook.failed',
+      sid: 'SM1',
+      attempt: 1,
+      is_duplicate: false,
+      waited_ms: 15_000,
+      error: 'no answer within 15000 ms',
+    });
     expect(scene.found).toEqual(['late SM1']);
   });
 
@@ -201,14 +286,23 @@ describe('audit', () => {
   it('measures how long a text waits whose turn a killed adapter ran', () => {
     const killed = (afterMs: number, others: Happened[] = []): Scene => {
       const scene = new Scene().text(1).message(1, 'echo: [t1]', { via: 'rest', afterMs });
-      scene.happened.push({ kind: 'kill', name: 'mcp-adapter', what: 'is killed', at: T0 + 1_100, until: T0 + 3_000, runningTexts: ['id1'] }, ...others);
+      scene.happened.push(
+        { kind: 'kill', name: 'mcp-adapter', what: 'is killed', at: T0 + 1_100, until: T0 + 3_000, runningTexts: ['id1'] },
+        ...others,
+      );
       return scene;
     };
     expect(killed(7_000).found).toEqual([]);
     expect(audit(killed(7_000).evidence).recoveries).toMatchObject([{ ms: 6_900, isSlow: false, others: [] }]);
-    expect(killed(8_200).found).toEqual(['slow_recovery null']);
-    expect(killed(8_200, [{ kind: 'kill', name: 'postgres', what: 'is killed', at: T0 + 2_000, until: T0 + 4_000 }]).found).toEqual([]);
-    expect(killed(8_200, [{ kind: 'flush', name: 'redis', what: 'is flushed', at: T0 + 2_000, until: T0 + 2_000 }]).found).toEqual(['slow_recovery null']);
-    expect(killed(8_200, [{ kind: 'kill', name: 'billing', what: 'is killed', at: T0 + 2_000, until: T0 + 4_000 }]).found).toEqual(['slow_recovery null']);
+    // The agent thinks for 150 ms.
+    expect(killed(8_200).found).toEqual([]);
+    expect(killed(8_300).found).toEqual(['slow_recovery null']);
+    expect(killed(8_300, [{ kind: 'kill', name: 'postgres', what: 'is killed', at: T0 + 2_000, until: T0 + 4_000 }]).found).toEqual([]);
+    expect(killed(8_300, [{ kind: 'flush', name: 'redis', what: 'is flushed', at: T0 + 2_000, until: T0 + 2_000 }]).found).toEqual([
+      'slow_recovery null',
+    ]);
+    expect(killed(8_300, [{ kind: 'kill', name: 'billing', what: 'is killed', at: T0 + 2_000, until: T0 + 4_000 }]).found).toEqual([
+      'slow_recovery null',
+    ]);
   });
 });

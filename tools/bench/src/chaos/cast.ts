@@ -30,6 +30,9 @@ const NUMBERS_EACH = 2;
 
 export const AGENTS = ACTORS.map(({ agent }) => agent);
 
+/** How long an agent thinks when nothing is wrong with it. */
+export const thinkingMs = (agent: string | undefined): number => ACTORS.find((actor) => actor.agent === agent)?.delayMs ?? 0;
+
 /** Registers the agents at the run's registry and binds numbers to each. Throws when one of them is not taken. */
 export const hireCast = async (stack: Stack): Promise<Line[]> => {
   const { twinUrl, urls } = stack.record;
@@ -45,8 +48,19 @@ export const hireCast = async (stack: Stack): Promise<Line[]> => {
   const lines: Line[] = [];
   for (const { agent, dialect, double_text, delayMs, weight } of ACTORS) {
     const endpoint_url = `${twinUrl}/agents/${dialect}?name=${agent}&delay_ms=${delayMs}${double_text === 'merge' ? '&idempotent=1' : ''}`;
-    const registration = { agent_name: agent, endpoint_url, api_key: `key-of-${agent}`, max_concurrent_sessions: 100_000, dialect, double_text };
-    const { agent_id, status } = await post<{ agent_id: string; status: string }>('agent-registry', '/api/v1/agents/register', registration);
+    const registration = {
+      agent_name: agent,
+      endpoint_url,
+      api_key: `key-of-${agent}`,
+      max_concurrent_sessions: 100_000,
+      dialect,
+      double_text,
+    };
+    const { agent_id, status } = await post<{ agent_id: string; status: string }>(
+      'agent-registry',
+      '/api/v1/agents/register',
+      registration,
+    );
     if (status !== 'active') throw new Error(`The agent ${agent} is ${status} after its registration.`);
     for (let i = 0; i < NUMBERS_EACH; i += 1) {
       const number = `+1555000${2_000 + lines.length}`;

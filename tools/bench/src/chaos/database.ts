@@ -49,15 +49,21 @@ export const readStored = (url: string): Promise<Stored> =>
       const samples = (await query<{ sample: string }>(breaking)).map(({ sample }) => sample);
       if (samples.length > 0) breaches.push({ invariant, count: samples.length, samples: samples.slice(0, 5) });
     }
-    const alerts = await query<{ kind: string; count: number }>('select kind, sum(occurrences)::integer as count from analytics.system_alerts group by kind');
+    const alerts = await query<{ kind: string; count: number }>(
+      'select kind, sum(occurrences)::integer as count from analytics.system_alerts group by kind',
+    );
     return {
-      texts: await query<StoredText>(`select id, message_sid, session_id, seq::integer, status, turn_id, extract(epoch from created_at)::float8 * 1000 as at, transmission_path as path
+      texts:
+        await query<StoredText>(`select id, message_sid, session_id, seq::integer, status, turn_id, extract(epoch from created_at)::float8 * 1000 as at, transmission_path as path
         from messaging.message_history where direction = 'inbound'`),
-      answers: await query<StoredAnswer>(`select id, message_sid, session_id, turn_id, in_reply_to, part, status, handed_via, transmission_path as path,
+      answers:
+        await query<StoredAnswer>(`select id, message_sid, session_id, turn_id, in_reply_to, part, status, handed_via, transmission_path as path,
         array(select extract(epoch from (h ->> 'at')::timestamptz)::float8 * 1000 from jsonb_array_elements(transmission_path) h where h ->> 'hop' = 'handed_out') as handed_at
         from messaging.message_history where direction = 'outbound'`),
       turns: await query<StoredTurn>('select id, session_id, status, attempts, message_ids from routing.turns'),
-      sentTwice: (await query<{ subject: string }>(`select subject from analytics.system_alerts where kind = 'message_sent_twice'`)).map(({ subject }) => subject),
+      sentTwice: (await query<{ subject: string }>(`select subject from analytics.system_alerts where kind = 'message_sent_twice'`)).map(
+        ({ subject }) => subject,
+      ),
       apology: (await query<{ text: string }>(`select security.account_text(security.default_account(), 'apology') as text`))[0]!.text,
       alerts: Object.fromEntries(alerts.map(({ kind, count }) => [kind, count])),
       breaches,
@@ -68,28 +74,67 @@ export const readStored = (url: string): Promise<Stored> =>
 const INVARIANTS: readonly (readonly [invariant: string, breaking: string])[] = [
   ['the outbox is empty', 'select message_id::text as sample from messaging.outbox'],
   ['no session is due', 'select session_id::text as sample from routing.due_sessions'],
-  ['every text of a session is done', `select id::text as sample from routing.agent_sessions where done_seq <> last_seq or waiting <> '{}'`],
-  ['no session holds a turn or a lease', 'select id::text as sample from routing.agent_sessions where turn_id is not null or lease_token is not null'],
+  [
+    'every text of a session is done',
+    `select id::text as sample from routing.agent_sessions where done_seq <> last_seq or waiting <> '{}'`,
+  ],
+  [
+    'no session holds a turn or a lease',
+    'select id::text as sample from routing.agent_sessions where turn_id is not null or lease_token is not null',
+  ],
   ['no turn is running', `select id::text as sample from routing.turns where status = 'running'`],
   ['no text is waiting', `select id::text as sample from messaging.message_history where direction = 'inbound' and status = 'waiting'`],
-  ['every text has one receipt', `select coalesce(m.id::text, r.message_sid) as sample
+  [
+    'every text has one receipt',
+    `select coalesce(m.id::text, r.message_sid) as sample
     from (select id, message_sid from messaging.message_history where direction = 'inbound' and channel <> 'api') m
-    full join messaging.inbound_receipts r on r.message_id = m.id and r.message_sid = m.message_sid where m.id is null or r.message_id is null`],
-  ['the texts of a session are numbered without a gap', `select session_id::text as sample from messaging.message_history
-    where direction = 'inbound' and seq is not null group by session_id having count(*) <> max(seq) or count(distinct seq) <> count(*)`],
-  ['a text belongs to one turn that was answered or apologised', `select m.id::text as sample from messaging.message_history m
+    full join messaging.inbound_receipts r on r.message_id = m.id and r.message_sid = m.message_sid where m.id is null or r.message_id is null`,
+  ],
+  [
+    'the texts of a session are numbered without a gap',
+    `select session_id::text as sample from messaging.message_history
+    where direction = 'inbound' and seq is not null group by session_id having count(*) <> max(seq) or count(distinct seq) <> count(*)`,
+  ],
+  [
+    'a text belongs to one turn that was answered or apologised',
+    `select m.id::text as sample from messaging.message_history m
     left join routing.turns t on m.id = any (t.message_ids) and t.status in ('answered', 'apologised')
-    where m.direction = 'inbound' and m.seq is not null group by m.id having count(t.id) <> 1`],
-  ['what was handed out has a decision that allowed it', `select m.id::text as sample from messaging.message_history m
+    where m.direction = 'inbound' and m.seq is not null group by m.id having count(t.id) <> 1`,
+  ],
+  [
+    'what was handed out has a decision that allowed it',
+    `select m.id::text as sample from messaging.message_history m
     left join messaging.send_decisions d on d.id = m.decision_id and d.message_id = m.id
-    where m.handed_via is not null and d.verdict is distinct from 'allow'`],
-  ['what was handed out has its id of the carrier, or a refusal', `select id::text as sample from messaging.message_history
-    where handed_via is not null and message_sid is null and status <> 'failed'`],
-  ['every answer was handed out, or decided against', `select id::text as sample from messaging.message_history where direction = 'outbound' and status = 'pending'`],
-  ['one id of the carrier is one message', `select message_sid as sample from messaging.message_history where message_sid is not null group by direction, message_sid having count(*) > 1`],
-  ['usage: one row for each text', usage(`select id, segments as quantity from messaging.message_history where direction = 'inbound' and channel <> 'api'`, 'inbound_segment')],
-  ['usage: one row for each message that was handed out', usage('select id, segments as quantity from messaging.message_history where handed_via is not null', 'outbound_segment')],
-  ['usage: one row for each turn', usage(`select id, 1 as quantity from routing.turns where status in ('answered', 'apologised')`, 'agent_turn')],
+    where m.handed_via is not null and d.verdict is distinct from 'allow'`,
+  ],
+  [
+    'what was handed out has its id of the carrier, or a refusal',
+    `select id::text as sample from messaging.message_history
+    where handed_via is not null and message_sid is null and status <> 'failed'`,
+  ],
+  [
+    'every answer was handed out, or decided against',
+    `select id::text as sample from messaging.message_history where direction = 'outbound' and status = 'pending'`,
+  ],
+  [
+    'one id of the carrier is one message',
+    `select message_sid as sample from messaging.message_history where message_sid is not null group by direction, message_sid having count(*) > 1`,
+  ],
+  [
+    'usage: one row for each text',
+    usage(
+      `select id, segments as quantity from messaging.message_history where direction = 'inbound' and channel <> 'api'`,
+      'inbound_segment',
+    ),
+  ],
+  [
+    'usage: one row for each message that was handed out',
+    usage('select id, segments as quantity from messaging.message_history where handed_via is not null', 'outbound_segment'),
+  ],
+  [
+    'usage: one row for each turn',
+    usage(`select id, 1 as quantity from routing.turns where status in ('answered', 'apologised')`, 'agent_turn'),
+  ],
 ];
 
 function usage(things: string, kind: string): string {

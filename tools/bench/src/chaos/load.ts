@@ -25,7 +25,15 @@ const TEAM_PATIENCE_S = 40;
 const BURST = { chance: 0.15, most: 2, fromMs: 60, toMs: 900 };
 const LONG_CHANCE = 0.03;
 const REPOST = { chance: 0.01, fromMs: 3_000, toMs: 9_000 };
-const QUESTIONS = ['hi there', 'how much is the growth plan?', 'do you have a free trial?', 'what does setup take?', 'which plan fits ten people?', 'can I cancel any time?', 'thanks'];
+const QUESTIONS = [
+  'hi there',
+  'how much is the growth plan?',
+  'do you have a free trial?',
+  'what does setup take?',
+  'which plan fits ten people?',
+  'can I cancel any time?',
+  'thanks',
+];
 const WORDS = 'the team wants to know whether answers come back in the order of the texts even when machines are restarted'.split(' ');
 
 interface Phone {
@@ -99,7 +107,9 @@ export class Load {
     const isLong = random.chance(LONG_CHANCE);
     const markers = isLong ? ['a', 'b', 'c'].map((part) => `[${id}${part}]`) : [`[${id}]`];
     const words = (count: number): string => Array.from({ length: count }, () => random.pick(WORDS)).join(' ');
-    const body = isLong ? `${markers[0]} ${words(180)}. ${markers[1]} ${words(180)}. ${markers[2]}` : `${markers[0]} ${words(4)}${random.chance(0.1) ? ' 👋' : ''}`;
+    const body = isLong
+      ? `${markers[0]} ${words(180)}. ${markers[1]} ${words(180)}. ${markers[2]}`
+      : `${markers[0]} ${words(4)}${random.chance(0.1) ? ' 👋' : ''}`;
     const text = await this.#send(phone, body, markers);
     if (random.chance(REPOST.chance)) this.#track(this.#repost(text, body, random.between(REPOST.fromMs, REPOST.toMs)));
   }
@@ -124,7 +134,7 @@ export class Load {
   async #converse(end: number, signal?: AbortSignal): Promise<void> {
     const { random, twin, teamNumber } = this.parts;
     const line = { number: teamNumber, agent: TEAM, weight: 0 };
-    for (let phone = this.#newPhone(line); Date.now() < end && !signal?.aborted; ) {
+    for (let phone = this.#newPhone(line); Date.now() < end && !signal?.aborted;) {
       if (phone.sentAt.length >= TEXTS_PER_PHONE) phone = this.#newPhone(line);
       const before = (await twin.inbox(phone.phone)).at(-1)?.seq ?? 0;
       await this.#send(phone, random.pick(QUESTIONS), []);

@@ -35,7 +35,16 @@ export class UsageError extends Error {}
 /** Null: help was asked for. Throws `UsageError`. */
 export const readOptions = (argv: readonly string[], say: ChaosOptions['say']): ChaosOptions | null => {
   const text = { type: 'string' } as const;
-  const options = { seconds: text, rate: text, seed: text, 'kill-every': text, phones: text, home: text, victims: text, help: { type: 'boolean' } } as const;
+  const options = {
+    seconds: text,
+    rate: text,
+    seed: text,
+    'kill-every': text,
+    phones: text,
+    home: text,
+    victims: text,
+    help: { type: 'boolean' },
+  } as const;
   const { values } = parse(() => parseArgs({ args: [...argv], options }));
   if (values.help) return null;
   const rate = number('rate', values.rate, 30, 0.1, 500);

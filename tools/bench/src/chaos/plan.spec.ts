@@ -1,10 +1,26 @@
 import { planTroubles, type Trouble } from './plan.js';
 import { Random } from './random.js';
 
-const NAMES = ['sms-gateway', 'mcp-adapter', 'postgres', 'redis', 'agents', 'billing', 'analytics', 'orchestrator', 'agent-registry', 'triage-agent', 'engagement-agent', 'optimizer-agent'];
+const NAMES = [
+  'sms-gateway',
+  'mcp-adapter',
+  'postgres',
+  'redis',
+  'agents',
+  'billing',
+  'analytics',
+  'orchestrator',
+  'agent-registry',
+  'triage-agent',
+  'engagement-agent',
+  'optimizer-agent',
+];
 const plan = (seed: number, options: Partial<Parameters<typeof planTroubles>[1]> = {}): Trouble[] =>
   planTroubles(new Random(String(seed)), { seconds: 120, killEverySeconds: 5, victims: NAMES, ...options });
-const killed = (troubles: readonly Trouble[]): string[] => troubles.flatMap((trouble) => (trouble.kind === 'kill' ? [trouble.name] : trouble.kind === 'agent' && trouble.agent === null ? ['agents'] : []));
+const killed = (troubles: readonly Trouble[]): string[] =>
+  troubles.flatMap((trouble) =>
+    trouble.kind === 'kill' ? [trouble.name] : trouble.kind === 'agent' && trouble.agent === null ? ['agents'] : [],
+  );
 
 describe('planTroubles', () => {
   it('makes the same plan of the same seed, and another one of another', () => {

@@ -15,7 +15,12 @@ const VITAL = ['sms-gateway', 'mcp-adapter', 'postgres', 'redis', 'agents'];
 /** A second vital part dies right after the first one: two faults at once. */
 const DOUBLE_KILL_CHANCE = 0.25;
 /** Always on: the carrier repeats some webhooks, and callbacks are as Twilio warns that they may be. */
-export const EVERYDAY_FAULTS = { webhook_duplicate_rate: 0.03, callback_drop_rate: 0.02, callback_duplicate_rate: 0.02, callback_reorder_rate: 0.05 };
+export const EVERYDAY_FAULTS = {
+  webhook_duplicate_rate: 0.03,
+  callback_drop_rate: 0.02,
+  callback_duplicate_rate: 0.02,
+  callback_reorder_rate: 0.05,
+};
 
 const CARRIER_FAULTS: readonly { what: string; faults: object }[] = [
   { what: 'REST answers 500', faults: { rest_error_rate: 0.4 } },
@@ -36,18 +41,22 @@ const AGENT_FAULTS: readonly { what: string; control: object; fromMs: number; to
 ];
 
 /** The whole run's troubles in order of time. The last seconds stay quiet, so that each trouble hits the load. */
-export const planTroubles = (random: Random, { seconds, killEverySeconds, victims }: { seconds: number; killEverySeconds: number; victims: readonly string[] }): Trouble[] => {
+export const planTroubles = (
+  random: Random,
+  { seconds, killEverySeconds, victims }: { seconds: number; killEverySeconds: number; victims: readonly string[] },
+): Trouble[] => {
   const endMs = seconds * 1_000 - 1_000;
   const troubles: Trouble[] = [...kills(random, endMs, killEverySeconds * 1_000, victims)];
-  for (let atMs = random.between(3_000, Math.min(12_000, endMs * 0.6)); atMs < endMs; atMs += random.between(8_000, 20_000)) troubles.push({ atMs, kind: 'flush' });
+  for (let atMs = random.between(3_000, Math.min(12_000, endMs * 0.6)); atMs < endMs; atMs += random.between(8_000, 20_000))
+    troubles.push({ atMs, kind: 'flush' });
   // One after the other: the end of a fault heals the agent, or the carrier, completely.
-  for (let atMs = random.between(2_000, 8_000); atMs < endMs; ) {
+  for (let atMs = random.between(2_000, 8_000); atMs < endMs;) {
     const { what, control, fromMs, toMs } = random.pick(AGENT_FAULTS);
     const forMs = random.between(fromMs, toMs);
     troubles.push({ atMs, kind: 'agent', agent: random.pick(AGENTS), what, control, forMs });
     atMs += forMs + random.between(3_000, 9_000);
   }
-  for (let atMs = random.between(1_000, 6_000); atMs < endMs; ) {
+  for (let atMs = random.between(1_000, 6_000); atMs < endMs;) {
     const forMs = random.between(4_000, 8_000);
     troubles.push({ atMs, kind: 'carrier', ...random.pick(CARRIER_FAULTS), forMs });
     atMs += forMs + random.between(2_000, 6_000);
@@ -57,8 +66,14 @@ export const planTroubles = (random: Random, { seconds, killEverySeconds, victim
 
 /** Vital parts and bystanders take turns, each kind in a new order every round: what a vital part's death does can be seen. */
 const kills = (random: Random, endMs: number, everyMs: number, victims: readonly string[]): Trouble[] => {
-  const vital = endless(random, victims.filter((name) => VITAL.includes(name)));
-  const bystanders = endless(random, victims.filter((name) => !VITAL.includes(name)));
+  const vital = endless(
+    random,
+    victims.filter((name) => VITAL.includes(name)),
+  );
+  const bystanders = endless(
+    random,
+    victims.filter((name) => !VITAL.includes(name)),
+  );
   const troubles: Trouble[] = [];
   let isVitalNext = true;
   for (let atMs = everyMs * random.between(0.5, 0.9); atMs < endMs; atMs += everyMs) {
@@ -74,7 +89,9 @@ const kills = (random: Random, endMs: number, everyMs: number, victims: readonly
 };
 
 const kill = (name: string, atMs: number, random: Random): Trouble =>
-  name === 'agents' ? { atMs, kind: 'agent', agent: null, what: 'are down', control: { down: true }, forMs: random.between(800, 2_500) } : { atMs, kind: 'kill', name };
+  name === 'agents'
+    ? { atMs, kind: 'agent', agent: null, what: 'are down', control: { down: true }, forMs: random.between(800, 2_500) }
+    : { atMs, kind: 'kill', name };
 
 const endless = (random: Random, names: readonly string[]): (() => string | undefined) => {
   let round: string[] = [];

@@ -12,7 +12,6 @@ export interface Inboxes {
   byMarker: Map<string, InboxMessage[]>;
   /** In the order of arrival, by phone and number; without repeats. */
   conversations: Map<string, Reception[]>;
-  apologies: InboxMessage[];
   /** The same TwiML again for a SID that the carrier had posted again: what the design promises to a repeated SID. */
   repeats: InboxMessage[];
   /** Nobody's answer: a marker of another phone's text, or words that no agent said. */
@@ -24,9 +23,14 @@ const MARKER = /\[t\d+[a-z]?\]/g;
 export const conversationOf = (phone: string, number: string): string => `${phone} ${number}`;
 
 /** Tells what each phone received, for phones whose agents echo. `postedTwice`: SIDs that the carrier posted in more than one go. */
-export const readInboxes = (sent: readonly SentText[], inbox: readonly InboxMessage[], apology: string, postedTwice: ReadonlySet<string>): Inboxes => {
+export const readInboxes = (
+  sent: readonly SentText[],
+  inbox: readonly InboxMessage[],
+  apology: string,
+  postedTwice: ReadonlySet<string>,
+): Inboxes => {
   const owner = new Map(sent.flatMap((text) => text.markers.map((marker) => [marker, text] as const)));
-  const found: Inboxes = { byMarker: new Map(), conversations: new Map(), apologies: [], repeats: [], strays: [] };
+  const found: Inboxes = { byMarker: new Map(), conversations: new Map(), repeats: [], strays: [] };
   const given = new Set<string>();
   for (const message of inbox) {
     const twiml = `${message.in_reply_to_sid}\n${message.body}`;
@@ -37,8 +41,8 @@ export const readInboxes = (sent: readonly SentText[], inbox: readonly InboxMess
     if (message.via === 'twiml') given.add(twiml);
     const markers = message.body.match(MARKER) ?? [];
     const isTheirs = markers.every((marker) => owner.get(marker)?.phone === message.to && owner.get(marker)?.number === message.from);
-    if (message.body === apology) found.apologies.push(message);
-    else if (markers.length === 0 || !isTheirs || message.via === 'carrier') found.strays.push(message);
+    const isApology = message.body === apology;
+    if (!isApology && (markers.length === 0 || !isTheirs || message.via === 'carrier')) found.strays.push(message);
     for (const marker of isTheirs ? markers : []) append(found.byMarker, marker, message);
     append(found.conversations, conversationOf(message.to, message.from), { message, markers: isTheirs ? markers : [] });
   }
@@ -49,7 +53,12 @@ export const readInboxes = (sent: readonly SentText[], inbox: readonly InboxMess
  * Phones that text the built-in team wait for each answer before they text again, so a message belongs to the newest
  * text before it. Returns the messages of each text, by SID.
  */
-export const readTeamInboxes = (sent: readonly SentText[], inbox: readonly InboxMessage[], sentAt: (sid: string) => number, postedTwice: ReadonlySet<string>): { answers: Map<string, InboxMessage[]>; repeats: InboxMessage[] } => {
+export const readTeamInboxes = (
+  sent: readonly SentText[],
+  inbox: readonly InboxMessage[],
+  sentAt: (sid: string) => number,
+  postedTwice: ReadonlySet<string>,
+): { answers: Map<string, InboxMessage[]>; repeats: InboxMessage[] } => {
   const byPhone = new Map<string, SentText[]>();
   for (const text of sent) append(byPhone, text.phone, text);
   const answers = new Map<string, InboxMessage[]>();

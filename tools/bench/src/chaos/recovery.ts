@@ -1,3 +1,4 @@
+import { thinkingMs } from './cast.js';
 import type { Evidence, Happened } from './evidence.js';
 
 /** How long a text whose turn ran in a killed adapter then waited for its answer. */
@@ -11,6 +12,7 @@ export interface Recovery {
   others: string[];
 }
 
+/** From the adapter's death to the answer, the agent's own time not counted: it has to be asked again. */
 const LIMIT_MS = 8_000;
 /** After an agent's trouble its breaker may be open, and a failed attempt pauses for up to 6 s. */
 const AGENT_SHADOW_MS = 7_000;
@@ -29,8 +31,18 @@ export const recoveriesOf = ({ happened, texts, sent }: Evidence, answeredAt: (t
       if (at !== null && at < kill.at) return [];
       const ms = at === null ? null : at - kill.at;
       const until = at ?? Infinity;
-      const others = happened.filter((other) => other !== kill && mayDelay(other, agentOf.get(textId)) && other.at <= until && shadowEnd(other) >= kill.at);
-      return [{ killedAt: kill.at, textId, ms, isSlow: ms === null || ms > LIMIT_MS, others: others.map(({ name, what }) => `${name} ${what}`) }];
+      const others = happened.filter(
+        (other) => other !== kill && mayDelay(other, agentOf.get(textId)) && other.at <= until && shadowEnd(other) >= kill.at,
+      );
+      return [
+        {
+          killedAt: kill.at,
+          textId,
+          ms,
+          isSlow: ms === null || ms - thinkingMs(agentOf.get(textId)) > LIMIT_MS,
+          others: others.map(({ name, what }) => `${name} ${what}`),
+        },
+      ];
     }),
   );
 };
@@ -52,4 +64,5 @@ const mayDelay = ({ kind, name, what }: Happened, agent: string | undefined): bo
   }
 };
 
-const shadowEnd = ({ kind, until }: Happened): number => (until ?? Infinity) + (kind === 'agent' ? AGENT_SHADOW_MS : kind === 'kill' ? RESTART_SHADOW_MS : 0);
+const shadowEnd = ({ kind, until }: Happened): number =>
+  (until ?? Infinity) + (kind === 'agent' ? AGENT_SHADOW_MS : kind === 'kill' ? RESTART_SHADOW_MS : 0);

@@ -1,4 +1,5 @@
-import type { Audit, Finding, FindingKind } from './audit.js';
+import type { Audit } from './audit.js';
+import type { Finding, FindingKind } from './case.js';
 import type { Breach, Happened } from './evidence.js';
 
 /** The one line of JSON at the end. */
@@ -66,7 +67,12 @@ export const resultOf = (
     late_gateway_died: count('late_gateway_died'),
     late_carrier: count('late_carrier'),
     strays: count('stray'),
-    longest_ms: { webhook: longest(waitsMs.webhook), twiml: longest(waitsMs.twiml), rest: longest(waitsMs.rest), apology: longest(waitsMs.apology) },
+    longest_ms: {
+      webhook: longest(waitsMs.webhook),
+      twiml: longest(waitsMs.twiml),
+      rest: longest(waitsMs.rest),
+      apology: longest(waitsMs.apology),
+    },
     p95_ms: { webhook: p95(waitsMs.webhook), twiml: p95(waitsMs.twiml), rest: p95(waitsMs.rest) },
     recovery: {
       kills: new Set(recoveries.map(({ killedAt }) => killedAt)).size,
@@ -78,7 +84,9 @@ export const resultOf = (
     },
     ...more,
     kills: Object.fromEntries([...byName].map(([name, list]) => [name, list.length])),
-    longest_restart_ms: Object.fromEntries([...byName].map(([name, list]) => [name, longest(list.map(({ at, until }) => (until ?? Infinity) - at))])),
+    longest_restart_ms: Object.fromEntries(
+      [...byName].map(([name, list]) => [name, longest(list.map(({ at, until }) => (until ?? Infinity) - at))]),
+    ),
     flushes: happened.filter(({ kind }) => kind === 'flush').length,
     breaches: Object.fromEntries(breaches.map(({ invariant, count: found }) => [invariant, found])),
   };
@@ -95,8 +103,12 @@ export const summaryOf = (result: ChaosResult, findings: readonly Finding[], bre
     `lost ${result.lost}, doubled ${result.doubled}, misordered ${result.misordered}, late ${result.late} (and ${result.late_gateway_died} whose gateway died, ${result.late_carrier} by the carrier’s fault), strays ${result.strays}`,
     `longest waits: webhook ${seconds(result.longest_ms.webhook)}, TwiML ${seconds(result.longest_ms.twiml)}, REST ${seconds(result.longest_ms.rest)}, apology ${seconds(result.longest_ms.apology)}`,
     `recovery: ${recovery.kills} adapter kills hit ${recovery.turns} texts under way; longest ${seconds(recovery.longest_ms)}, undisturbed ${seconds(recovery.longest_undisturbed_ms)}; ${recovery.slow} over 8 s (and ${recovery.slow_disturbed} with another trouble on the way)`,
-    `killed: ${Object.entries(result.kills).map(([name, count]) => `${name} ${count}× (back in ${seconds(result.longest_restart_ms[name]!)} at most)`).join(', ')}; Redis flushed ${result.flushes}×`,
-    ...(findings.length > 0 ? ['findings:', ...shown, ...(findings.length > shown.length ? [`  … and ${findings.length - shown.length} more`] : [])] : []),
+    `killed: ${Object.entries(result.kills)
+      .map(([name, count]) => `${name} ${count}× (back in ${seconds(result.longest_restart_ms[name]!)} at most)`)
+      .join(', ')}; Redis flushed ${result.flushes}×`,
+    ...(findings.length > 0
+      ? ['findings:', ...shown, ...(findings.length > shown.length ? [`  … and ${findings.length - shown.length} more`] : [])]
+      : []),
     ...breaches.map(({ invariant, count, samples }) => `broken: ${invariant} (${count}: ${samples.join(', ')})`),
   ].join('\n');
 };

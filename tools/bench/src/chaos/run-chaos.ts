@@ -62,13 +62,27 @@ const withStack = async (stack: Stack, options: ChaosOptions): Promise<ChaosResu
   } finally {
     clearInterval(timer);
   }
-  say(quietAfterMs === null ? `not quiet after ${QUIET_LIMIT_MS / 1_000} s: auditing what there is` : `quiet after ${(quietAfterMs / 1_000).toFixed(1)} s: auditing`);
+  say(
+    quietAfterMs === null
+      ? `not quiet after ${QUIET_LIMIT_MS / 1_000} s: auditing what there is`
+      : `quiet after ${(quietAfterMs / 1_000).toFixed(1)} s: auditing`,
+  );
 
   await progress.line();
   const stored = await readStored(databaseUrl);
-  const evidence: Evidence = { sent: load.sent, reposted: load.reposted, log: twin.log, inbox: await inboxes(twin, load), happened: trouble.happened, ...stored };
+  const evidence: Evidence = {
+    sent: load.sent,
+    reposted: load.reposted,
+    log: twin.log,
+    inbox: await inboxes(twin, load),
+    happened: trouble.happened,
+    ...stored,
+  };
   const found = audit(evidence);
-  const turnCalls = Map.groupBy((await twin.calls()).filter(({ turn_id, outcome }) => turn_id !== null && outcome === 'finished'), ({ turn_id }) => turn_id);
+  const turnCalls = Map.groupBy(
+    (await twin.calls()).filter(({ turn_id, outcome }) => turn_id !== null && outcome === 'finished'),
+    ({ turn_id }) => turn_id,
+  );
   const result = resultOf({ seconds, rate, seed }, found, trouble.happened, stored.breaches, {
     quiet_after_ms: quietAfterMs,
     asked_more_than_once: [...turnCalls.values()].filter((calls) => calls.length > 1).length,
@@ -94,7 +108,9 @@ const quiet = async (databaseUrl: string, twin: TwinClient, load: Load, signal?:
 
 /** Texts that the carrier may still post: it has had no answer below 500 yet, and its time is not up. */
 const webhooksUnderWay = (log: readonly TwinEvent[], load: Load): number => {
-  const ended = new Set(log.filter(({ type, http_status: status = 500 }) => type === 'webhook.answered' && status < 500).map(({ sid }) => sid));
+  const ended = new Set(
+    log.filter(({ type, http_status: status = 500 }) => type === 'webhook.answered' && status < 500).map(({ sid }) => sid),
+  );
   const newest = new Map(log.filter(({ type }) => type === 'text.sent').map(({ sid, at }) => [sid, at]));
   return load.sent.filter(({ sid }) => !ended.has(sid) && Date.now() - (newest.get(sid) ?? 0) < 16_000).length;
 };
@@ -112,6 +128,12 @@ const inboxes = async (twin: TwinClient, load: Load): Promise<Evidence['inbox']>
 /** With the whole way of each text that is named, and of those that waited longest. */
 const keepFindings = (home: string, { findings, slowest, recoveries }: Audit, { breaches }: Stored, evidence: Evidence): void => {
   const trace = (sid: string | null): object | null => (sid === null ? null : traceOf(sid, evidence));
-  const kept = { findings: findings.map((finding) => ({ ...finding, trace: trace(finding.sid), otherTrace: trace(finding.other ?? null) })), slowest: slowest.map(trace), breaches, recoveries, happened: evidence.happened };
+  const kept = {
+    findings: findings.map((finding) => ({ ...finding, trace: trace(finding.sid), otherTrace: trace(finding.other ?? null) })),
+    slowest: slowest.map(trace),
+    breaches,
+    recoveries,
+    happened: evidence.happened,
+  };
   writeFileSync(join(home, 'chaos-findings.json'), JSON.stringify(kept, null, 2), { mode: 0o600 });
 };

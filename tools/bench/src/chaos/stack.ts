@@ -10,7 +10,8 @@ const READY_TIMEOUT_MS = 180_000;
 const PORTS = [8000, 8001, 8002, 8003, 8004, 8011, 8012, 8013, 8080, 8090, 8379, 8432, 8765, 8766];
 const [LOWEST_OFFSET, HIGHEST_OFFSET, OFFSET_STEP] = [2_000, 23_000, 50] as const;
 /** What would point the system under test at something outside it. */
-const NOT_PASSED = /^(DATABASE_URL|REDIS_URL|PUBLIC_BASE_URL|ENCRYPTION_KEYS|AGENT_EGRESS_ALLOW|REPLY_BUDGET_MS|LOG_LEVEL|ALLOWED_HOSTS|DARKSPERE_.*|NODE_OPTIONS|NODE_ENV|(TWILIO|TWIN|STRIPE|LLM|OIDC|NEO4J|JEST)_.*)$/;
+const NOT_PASSED =
+  /^(DATABASE_URL|REDIS_URL|PUBLIC_BASE_URL|ENCRYPTION_KEYS|AGENT_EGRESS_ALLOW|REPLY_BUDGET_MS|LOG_LEVEL|ALLOWED_HOSTS|DARKSPERE_.*|NODE_OPTIONS|NODE_ENV|(TWILIO|TWIN|STRIPE|LLM|OIDC|NEO4J|JEST)_.*)$/;
 /**
  * Twilio's own limits: at most 5 retries, 15 s for everything. At once, then after 0.6, 1.8, 3.6, 6 and 9 s: a gateway
  * that is away for some seconds is asked again after it is back.
@@ -51,10 +52,18 @@ export class Stack {
     const output = openSync(join(home, 'start.out'), 'a');
     const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !NOT_PASSED.test(name)));
     const env = { ...inherited, ...CARRIER, DARKSPERE_HOME: home, DARKSPERE_PORT_OFFSET: String(await freeOffset()) };
-    const child = spawn(process.execPath, [join(ROOT, 'tools/local/dist/start.js')], { env, detached: true, stdio: ['ignore', output, output] });
+    const child = spawn(process.execPath, [join(ROOT, 'tools/local/dist/start.js')], {
+      env,
+      detached: true,
+      stdio: ['ignore', output, output],
+    });
     closeSync(output);
     const stack = new Stack(home, child);
-    for (const end = Date.now() + READY_TIMEOUT_MS; !existsSync(stack.runFile) || stack.record.state !== 'ready'; await exitWithin(child, 100)) {
+    for (
+      const end = Date.now() + READY_TIMEOUT_MS;
+      !existsSync(stack.runFile) || stack.record.state !== 'ready';
+      await exitWithin(child, 100)
+    ) {
       if (!hasExited(child) && Date.now() < end && !signal?.aborted) continue;
       await stack.stop();
       throw new Error(`The system did not start:\n${readFileSync(join(home, 'start.out'), 'utf8')}`);

@@ -80,7 +80,14 @@ export class TroubleMaker {
     } catch {
       return;
     }
-    const happened = this.#note({ kind: 'kill', name, what: 'is killed', at, until: null, ...(texts !== undefined && { runningTexts: texts }) });
+    const happened = this.#note({
+      kind: 'kill',
+      name,
+      what: 'is killed',
+      at,
+      until: null,
+      ...(texts !== undefined && { runningTexts: texts }),
+    });
     for (; Date.now() - at < BACK_WITHIN_MS && !this.stack.isGone; await sleep(LOOK_EVERY_MS)) {
       const now = this.stack.process(name);
       if (!now?.pid || now.pid === pid || !['healthy', 'degraded'].includes(now.status)) continue;

@@ -53,7 +53,10 @@ export class TwinClient {
   }
 
   async inbox(phone: string, after = 0, waitSeconds = 0): Promise<InboxMessage[]> {
-    const { messages } = await this.#call<{ messages: InboxMessage[] }>('GET', `/twin/phones/${encodeURIComponent(phone)}/messages?after=${after}&wait=${waitSeconds}`);
+    const { messages } = await this.#call<{ messages: InboxMessage[] }>(
+      'GET',
+      `/twin/phones/${encodeURIComponent(phone)}/messages?after=${after}&wait=${waitSeconds}`,
+    );
     return messages;
   }
 
@@ -72,7 +75,8 @@ export class TwinClient {
   /** Reads what is new in the log. Throws if the twin has forgotten anything that we had not read: the audit would be blind. */
   async readLog(): Promise<TwinEvent[]> {
     const { events } = await this.#call<{ events: TwinEvent[] }>('GET', `/twin/log?after=${this.#logSeq}`);
-    if (events.length > 0 && events[0]!.seq !== this.#logSeq + 1) throw new Error(`The twin's log begins at ${events[0]!.seq}, read until ${this.#logSeq}.`);
+    if (events.length > 0 && events[0]!.seq !== this.#logSeq + 1)
+      throw new Error(`The twin's log begins at ${events[0]!.seq}, read until ${this.#logSeq}.`);
     this.#logSeq = events.at(-1)?.seq ?? this.#logSeq;
     this.log.push(...events);
     return events;

@@ -1,0 +1,40 @@
+import { Random } from './random.js';
+import { writeScript, type Keyword, type Script } from './script.js';
+
+/** When a call began and ended, by the order in which this process saw it. */
+export interface Span {
+  start: number;
+  end: number;
+}
+
+/** One phone, what happens to it, and what this process knows of it. */
+export class Run {
+  readonly phone: string;
+  readonly script: Script;
+  readonly trace: string[] = [];
+  /** Message ids of texts by the carrier's id, as soon as one is accepted. */
+  readonly accepted = new Map<string, { messageId: string; span: Span; keyword: Keyword | null }>();
+  /** Sessions by number. */
+  readonly sessions = new Map<number, string>();
+  /** Calls that may have opted the phone out, and such that may have opted it in again. */
+  readonly outs: Span[] = [];
+  readonly ins: Span[] = [];
+  /** TwiML that went out on its socket and never arrived: what follows need not wait for it (design, section 3). */
+  readonly lostOnWire = new Set<string>();
+  private readonly rolls = new Map<string, number>();
+
+  constructor(
+    readonly seed: number,
+    serial: number,
+  ) {
+    this.phone = `+1${String(2_000_000_000 + serial)}`;
+    this.script = writeScript(String(serial), this.dice('script'));
+  }
+
+  /** Chance for one decision: the same seed and label give the same numbers, a label that is used again others. */
+  dice(label: string): Random {
+    const roll = this.rolls.get(label) ?? 0;
+    this.rolls.set(label, roll + 1);
+    return new Random(`${this.seed} ${label} ${roll}`);
+  }
+}
