@@ -1,8 +1,12 @@
--- Published: one billable unit. The same source and kind twice is one unit.
-create or replace function billing.append_usage(p_account uuid, p_source uuid, p_kind text, p_quantity bigint, p_at timestamptz) returns void
+-- Published: billable units, one a source. The same source and kind twice is one unit. Returns how many are new.
+create or replace function billing.append_usage(p_accounts uuid[], p_sources uuid[], p_kind text, p_quantities bigint[], p_at timestamptz) returns bigint
 language sql as $$
-  insert into billing.usage_ledger (source_id, kind, account_id, quantity, at)
-  values (p_source, p_kind, p_account, p_quantity, p_at) on conflict do nothing
+  with added as (
+    insert into billing.usage_ledger (source_id, kind, account_id, quantity, at)
+    select source, p_kind, account, quantity, p_at from unnest(p_accounts, p_sources, p_quantities) x(account, source, quantity)
+    on conflict do nothing returning 1
+  )
+  select count(*) from added
 $$;
 
 -- Published: an alert; a second one on the same subject counts up until somebody resolves it.

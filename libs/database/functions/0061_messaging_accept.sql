@@ -58,6 +58,7 @@ declare
   v_fenced uuid[];
   v_answer uuid;
   v_text jsonb;
+  v_billed bigint;
 begin
   if jsonb_array_length(p_texts) > 1 and p_texts @? '$[*].intent ? (@ != null)' then
     for v_text in select t from jsonb_array_elements(p_texts) with ordinality x(t, i) order by i loop
@@ -120,10 +121,7 @@ begin
       from jsonb_array_elements(p_texts) with ordinality x(t, i)
       cross join lateral (select * from messaging.phone_numbers where id = v_numbers[i] offset 0) n
       where v_ids[i] = any (v_new)
-    ), billed as (
-      insert into billing.usage_ledger (source_id, kind, account_id, quantity, at)
-      select id, 'inbound_segment', account_id, (t ->> 'segments')::bigint, p_now from arrived
-    )
+    ), stored as (
     insert into messaging.message_history (id, account_id, session_id, contact_id, number_id, direction, channel, body, media, segments, encoding, status,
       message_sid, transmission_path, traceparent, created_at, seq, carrier_fields, waiter, offer_until, answer_id)
     select id, account_id, (box ->> 'session_id')::uuid, contact_id, number_id, 'inbound', t ->> 'channel', t ->> 'body', nullif(t -> 'media', 'null'),
@@ -132,7 +130,10 @@ begin
         jsonb_build_object('hop', 'received', 'at', t -> 'received_at', 'by', 'sms-gateway'),
         jsonb_build_object('hop', 'stored', 'at', p_now, 'by', 'postgres')),
       t ->> 'traceparent', p_now, (box ->> 'seq')::bigint, t -> 'fields', t ->> 'waiter', (t ->> 'offer_until')::timestamptz, v_answer
-    from arrived;
+    from arrived
+    returning id, account_id, segments
+    )
+    select billing.append_usage(array_agg(account_id), array_agg(id), 'inbound_segment', array_agg(segments::bigint), p_now) into v_billed from stored;
     if v_answer is not null then
       perform messaging.store_confirmation(v_answer, v_ids[1], v_intent, p_now);
     end if;

@@ -39,15 +39,14 @@ begin
       case when reply_streak is null then 'fenced' when owner ->> 'channel' = 'api' then 'returned' else 'pending' end,
       part.turn_id, owner ->> 'traceparent', p_now, 'reply', (owner ->> 'id')::uuid, part_no, part_count
     from part
-  ), billed as (
-    insert into billing.usage_ledger (source_id, kind, account_id, quantity, at)
-    select part.turn_id, 'agent_turn', account_id, 1, p_now from part where part_no = 1 and reply_streak is not null on conflict do nothing
   )
   insert into messaging.outbox (message_id, account_id, session_id, contact_id, in_reply_to, purpose, epoch, order_seq, part, reply_streak, due_at)
   -- Only the first part may become a TwiML; the others follow as soon as it has left.
   select id, account_id, session_id, contact_id, (owner ->> 'id')::uuid, 'reply', epoch, order_seq, part_no, reply_streak,
     case when part_no = 1 then (owner ->> 'due_at')::timestamptz else p_now end
   from part where reply_streak is not null and owner ->> 'channel' <> 'api';
+  perform billing.append_usage(array_agg(a.account_id), array_agg(a.turn_id), 'agent_turn', array_agg(1::bigint), p_now)
+  from unnest(p_answers) a where a.reply_streak is not null;
 
   return query
     select a.turn_id, jsonb_build_object('waiters', v_texts -> (a.n::text) -> 'waiters',
@@ -125,10 +124,9 @@ begin
       where m.id = d.message_id and d.verdict = 'allow' and m.id = any (array(select x.message_id from unnest(p_decisions) x))
       returning m.*
     ), billed as (
-      insert into billing.usage_ledger (source_id, kind, account_id, quantity, at)
-      select h.id, 'outbound_segment', h.account_id, h.segments, p_now from handed h on conflict do nothing
+      select billing.append_usage(array_agg(account_id), array_agg(id), 'outbound_segment', array_agg(segments::bigint), p_now) from handed
     )
-    select * from handed;
+    select h.* from handed h, billed;
 end $$;
 
 -- What webhooks may answer for their texts: for each, in order, {state: undecided | blocked | empty | send, answer_id, body, alert}.

@@ -1,4 +1,4 @@
-import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Egress } from '@darkspere/platform';
 import { Agent, fetch as undiciFetch, type Dispatcher } from 'undici';
 import { AgentFailure, failureOfAbort, failureOfConnection, failureOfStatus } from './agent-failure.js';
@@ -30,7 +30,7 @@ export interface HttpAnswer {
  * 1 MB, no redirects, no content encoding (1 MB of gzip may hold 1 GB).
  */
 @Injectable()
-export class AgentHttpClient implements OnModuleDestroy {
+export class AgentHttpClient implements OnApplicationShutdown {
   private readonly dispatcher: Agent;
 
   constructor(egress: Egress) {
@@ -72,7 +72,8 @@ export class AgentHttpClient implements OnModuleDestroy {
   };
 
   /** At shutdown the turns have drained; what is still open is idle. */
-  async onModuleDestroy(): Promise<void> {
+  /** Not earlier: running turns are finished before. */
+  async onApplicationShutdown(): Promise<void> {
     await this.dispatcher.destroy();
   }
 }

@@ -1,4 +1,4 @@
-import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import {
   ProtocolError,
   SdkError,
@@ -59,7 +59,7 @@ class Line {
 
 /** The MCP connections of this replica: one per agent, made when first needed, re-made when broken or out of date. */
 @Injectable()
-export class McpConnections implements OnModuleDestroy {
+export class McpConnections implements OnApplicationShutdown {
   private readonly lines = new RecentMap<string, Line>(MAX_AGENTS, (line) => line.retire());
   private readonly priors = new RecentMap<string, PriorDiscovery>(MAX_AGENTS);
 
@@ -82,7 +82,8 @@ export class McpConnections implements OnModuleDestroy {
     }
   }
 
-  onModuleDestroy(): void {
+  /** Not earlier: running turns are finished before. */
+  onApplicationShutdown(): void {
     this.lines.clear();
   }
 

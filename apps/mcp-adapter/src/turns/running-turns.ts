@@ -9,6 +9,7 @@ import { LEASE_MS, TurnsRepository } from './turns.repository.js';
 @Injectable()
 export class RunningTurns implements OnModuleInit {
   private readonly logger = new Logger(RunningTurns.name);
+  /** By lease token: a turn whose lease was lost may run here a second time before its first call has stopped. */
   private readonly running = new Map<string, { turn: ClaimedTurn; controller: AbortController; done: Promise<void> }>();
   private isBeating = false;
 
@@ -18,18 +19,18 @@ export class RunningTurns implements OnModuleInit {
   ) {}
 
   async onModuleInit(): Promise<void> {
-    await this.broadcasts.subscribe(turnSuperseded, ({ turnId }) => this.cancel(turnId));
+    await this.broadcasts.subscribe(turnSuperseded, ({ turnId }) => this.cancel((turn) => turn.turn_id === turnId));
   }
 
   /** Starts `run` and keeps the turn's lease until it ends. `run` must not reject. */
   start(turn: ClaimedTurn, run: (signal: AbortSignal) => Promise<void>): void {
     const controller = new AbortController();
-    const done = run(controller.signal).finally(() => this.running.delete(turn.turn_id));
-    this.running.set(turn.turn_id, { turn, controller, done });
+    const done = run(controller.signal).finally(() => this.running.delete(turn.lease_token));
+    this.running.set(turn.lease_token, { turn, controller, done });
   }
 
-  cancel(turnId: string): void {
-    this.running.get(turnId)?.controller.abort(new Error('superseded'));
+  private cancel(isVoid: (turn: ClaimedTurn) => boolean): void {
+    for (const { turn, controller } of this.running.values()) if (isVoid(turn)) controller.abort(new Error('superseded'));
   }
 
   @Interval(LEASE_MS / 3)
@@ -40,7 +41,7 @@ export class RunningTurns implements OnModuleInit {
     try {
       const good = new Set(await this.turns.extend(held.map(({ turn }) => turn)));
       // Whoever lost its lease (moved session, too slow a heartbeat) works for nothing.
-      for (const { turn } of held) if (!good.has(turn.lease_token)) this.cancel(turn.turn_id);
+      for (const { turn, controller } of held) if (!good.has(turn.lease_token)) controller.abort(new Error('superseded'));
     } catch (error) {
       this.logger.warn(`leases were not extended: ${(error as Error).message}`);
     } finally {

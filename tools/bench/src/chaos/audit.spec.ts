@@ -221,23 +221,18 @@ describe('audit', () => {
     expect(killed('sms-gateway', late(61_500)).found).toEqual(['late SM1']);
   });
 
-  it('names a carrier that failed twice as the reason, and no other', () => {
-    const refused = (times: number): Scene => {
-      const scene = new Scene().text(1).message(1, 'echo: [t1]', { via: 'rest', afterMs: 31_000 });
-      for (let i = 0; i < times; i += 1)
-        scene.log.push({
-          seq: 50 + i,
-          at: T0 + 5_000,
-          type: 'rest.refused',
-          sid: '',
-          http_status: 500,
-          method: 'POST',
-          to: '+17770000001',
-        });
+  it('names a carrier that failed as the reason, as far as 17 s for each failure explain it', () => {
+    const refused = (times: number, afterMs: number): Scene => {
+      const scene = new Scene().text(1).message(1, 'echo: [t1]', { via: 'rest', afterMs });
+      const refusal = { at: T0 + 5_000, type: 'rest.refused', sid: '', http_status: 500, method: 'POST', to: '+17770000001' };
+      for (let i = 0; i < times; i += 1) scene.log.push({ seq: 50 + i, ...refusal });
       return scene;
     };
-    expect(refused(1).found).toEqual(['late SM1']);
-    expect(refused(2).found).toEqual(['late_carrier SM1']);
+    expect(refused(0, 31_000).found).toEqual(['late SM1']);
+    expect(refused(1, 46_000).found).toEqual(['late_carrier SM1']);
+    expect(refused(1, 48_000).found).toEqual(['late SM1']);
+    expect(refused(2, 48_000).found).toEqual(['late_carrier SM1']);
+    expect(refused(5, 61_500).found).toEqual(['late SM1']);
   });
 
   it('finds a webhook that the carrier had to give up', () => {
