@@ -57,11 +57,23 @@ export class Adapters {
       ENCRYPTION_KEYS: `test:${Buffer.alloc(32, 1).toString('base64')}`,
       AGENT_EGRESS_ALLOW: '127.0.0.0/8',
     });
-    const { rows } = await database.pool.query<{ id: string }>(`insert into security.accounts (name) values ('ours'), ('theirs') returning id`);
+    const { rows } = await database.pool.query<{ id: string }>(
+      `insert into security.accounts (name) values ('ours'), ('theirs') returning id`,
+    );
     @Module({ imports: [TransportModule.forRoot({ service: 'sms-gateway', redisUrl })] })
     class FakeGatewayModule {}
     const gateway = await NestFactory.createApplicationContext(FakeGatewayModule, { logger: false });
-    const adapters = new Adapters(database, twin, rows[0]!.id, rows[1]!.id, gateway.get(Broadcasts), redisUrl, gateway.get(EventBus), gateway, new Set());
+    const adapters = new Adapters(
+      database,
+      twin,
+      rows[0]!.id,
+      rows[1]!.id,
+      gateway.get(Broadcasts),
+      redisUrl,
+      gateway.get(EventBus),
+      gateway,
+      new Set(),
+    );
     await Promise.all(Array.from({ length: count }, () => adapters.replica()));
     return adapters;
   }
@@ -102,7 +114,14 @@ export class Adapters {
   }
 
   /** An agent that has passed its probe, and a number that is bound to it. `endpoint`: default the twin's chat agent. */
-  async agent({ query = '', doubleText = 'coalesce' as DoubleText, endpoint = '', dialect = 'chat', account = this.account, pool = null as string | null } = {}): Promise<{ id: string; name: string; number: string }> {
+  async agent({
+    query = '',
+    doubleText = 'coalesce' as DoubleText,
+    endpoint = '',
+    dialect = 'chat',
+    account = this.account,
+    pool = null as string | null,
+  } = {}): Promise<{ id: string; name: string; number: string }> {
     const name = randomUUID().slice(0, 8);
     const url = endpoint || `${this.twin.url}/agents/${dialect}?name=${name}${query && `&${query}`}`;
     this.numbers += 1;
@@ -124,7 +143,12 @@ export class Adapters {
   }
 
   /** A text as the gateway stores it and rings for it. */
-  async text(number: string, phone: string, body: string, { rings = true, ageMs = 0, waiter = 'gw-test', offerMs = 60_000, intent, media }: TextOptions = {}): Promise<AcceptedText> {
+  async text(
+    number: string,
+    phone: string,
+    body: string,
+    { rings = true, ageMs = 0, waiter = 'gw-test', offerMs = 60_000, intent, media }: TextOptions = {},
+  ): Promise<AcceptedText> {
     const at = new Date(Date.now() - ageMs);
     const text = {
       account_id: this.account,
@@ -147,7 +171,10 @@ export class Adapters {
       traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
       received_at: at,
     };
-    const [row] = await this.rows<{ accepted: AcceptedText }>('select messaging.accept_inbound($1, $2) as accepted', [JSON.stringify([text]), at]);
+    const [row] = await this.rows<{ accepted: AcceptedText }>('select messaging.accept_inbound($1, $2) as accepted', [
+      JSON.stringify([text]),
+      at,
+    ]);
     if (rings && row!.accepted.ring) await this.events.emit(turnRung, { sessionId: row!.accepted.session_id });
     return row!.accepted;
   }
@@ -170,11 +197,32 @@ export class Adapters {
     }, withinMs);
   }
 
-  async turns(sessionId: string): Promise<{ id: string; status: string; attempts: number; agent_id: string; failure: { code?: string; closed_by?: string; diagnosis?: string } | null }[]> {
+  async turns(
+    sessionId: string,
+  ): Promise<
+    {
+      id: string;
+      status: string;
+      attempts: number;
+      agent_id: string;
+      failure: { code?: string; closed_by?: string; diagnosis?: string } | null;
+    }[]
+  > {
     return this.rows('select id, status, attempts, agent_id, failure from routing.turns where session_id = $1 order by id', [sessionId]);
   }
 
-  async session(id: string): Promise<{ handle: string; state: Record<string, unknown>; lease_token: string | null; lease_until: Date | null; run_after: Date; agent_id: string; last_seq: string; done_seq: string }> {
+  async session(
+    id: string,
+  ): Promise<{
+    handle: string;
+    state: Record<string, unknown>;
+    lease_token: string | null;
+    lease_until: Date | null;
+    run_after: Date;
+    agent_id: string;
+    last_seq: string;
+    done_seq: string;
+  }> {
     const [row] = await this.rows('select * from routing.agent_sessions where id = $1', [id]);
     return row as never;
   }
@@ -190,7 +238,12 @@ export class Adapters {
 
   private async keyFor(scope: Scope, account: string): Promise<string> {
     const { key, prefix, hash } = newApiKey(randomBytes);
-    await this.rows(`insert into security.api_keys (account_id, prefix, secret_hash, label, scopes) values ($1, $2, $3, 'test', $4)`, [account, prefix, hash, [scope]]);
+    await this.rows(`insert into security.api_keys (account_id, prefix, secret_hash, label, scopes) values ($1, $2, $3, 'test', $4)`, [
+      account,
+      prefix,
+      hash,
+      [scope],
+    ]);
     return key;
   }
 }

@@ -37,8 +37,16 @@ describe('POST /mcp/chat', () => {
       },
     ]);
     expect(adapters.calls(name).at(-1)).toMatchObject({ session_id: handle, message: 'Hello', turn_id: body.metadata.turn_id });
-    expect((await adapters.answers(phone)).map(({ body: text, status: state }) => [text, state])).toEqual([['echo: Hi by phone', 'pending'], ['echo: Hello', 'returned']]);
-    expect(await adapters.rows(`select 1 from messaging.outbox where session_id = $1 and due_at is not null and message_id not in (select id from messaging.message_history where body = 'echo: Hi by phone')`, [id])).toEqual([]);
+    expect((await adapters.answers(phone)).map(({ body: text, status: state }) => [text, state])).toEqual([
+      ['echo: Hi by phone', 'pending'],
+      ['echo: Hello', 'returned'],
+    ]);
+    expect(
+      await adapters.rows(
+        `select 1 from messaging.outbox where session_id = $1 and due_at is not null and message_id not in (select id from messaging.message_history where body = 'echo: Hi by phone')`,
+        [id],
+      ),
+    ).toEqual([]);
   });
 
   it('the texts of the phone and those of the caller are turns of their own, in the order in which they came', async () => {
@@ -46,12 +54,18 @@ describe('POST /mcp/chat', () => {
     await adapters.text(number, phone, 'text 1');
     await eventually(() => expect(adapters.calls(name).at(-1)!.message).toBe('text 1'));
     const first = writer.say(handle, 'chat 1').then(({ body }) => body.message);
-    await eventually(async () => expect((await adapters.rows(`select 1 from messaging.message_history where body = 'chat 1'`))).toHaveLength(1));
+    await eventually(async () =>
+      expect(await adapters.rows(`select 1 from messaging.message_history where body = 'chat 1'`)).toHaveLength(1),
+    );
     await adapters.text(number, phone, 'text 2');
     const second = writer.say(handle, 'chat 2').then(({ body }) => body.message);
     expect(await Promise.all([first, second])).toEqual(['echo: chat 1', 'echo: chat 2']);
     expect(adapters.calls(name).map(({ message }) => message)).toEqual(['Hi by phone', 'text 1', 'chat 1', 'text 2', 'chat 2']);
-    expect((await adapters.answers(phone)).filter(({ status }) => status === 'pending').map(({ body }) => body)).toEqual(['echo: Hi by phone', 'echo: text 1', 'echo: text 2']);
+    expect((await adapters.answers(phone)).filter(({ status }) => status === 'pending').map(({ body }) => body)).toEqual([
+      'echo: Hi by phone',
+      'echo: text 1',
+      'echo: text 2',
+    ]);
   });
 
   it('several callers at once get each their own answer', async () => {
@@ -78,21 +92,32 @@ describe('POST /mcp/chat', () => {
     it.each([
       ['that nobody has', async () => 'a'.repeat(43)],
       ['of another account', async () => (await session()).handle],
-      ['that has ended', async () => {
-        const { handle, id } = await session();
-        await adapters.rows('select routing.end_session($1, now())', [id]);
-        return handle;
-      }],
-      ['that nobody texted for a day', async () => {
-        const { handle, id } = await session();
-        await adapters.rows(`update routing.agent_sessions set last_text_at = now() - interval '25 hours' where id = $1`, [id]);
-        return handle;
-      }],
+      [
+        'that has ended',
+        async () => {
+          const { handle, id } = await session();
+          await adapters.rows('select routing.end_session($1, now())', [id]);
+          return handle;
+        },
+      ],
+      [
+        'that nobody texted for a day',
+        async () => {
+          const { handle, id } = await session();
+          await adapters.rows(`update routing.agent_sessions set last_text_at = now() - interval '25 hours' where id = $1`, [id]);
+          return handle;
+        },
+      ],
     ])('%s is not found', async (kind, handleOf) => {
       const handle = await handleOf();
       const caller = kind.includes('another') ? await adapters.chatAs('admin', adapters.otherAccount) : writer;
       expect(problem(await caller.say(handle, 'Hello'))).toEqual([404, 'session_not_found']);
-      expect(await adapters.rows(`select 1 from messaging.message_history m join routing.agent_sessions s on s.id = m.session_id where s.handle = $1 and m.channel = 'api'`, [handle])).toEqual([]);
+      expect(
+        await adapters.rows(
+          `select 1 from messaging.message_history m join routing.agent_sessions s on s.id = m.session_id where s.handle = $1 and m.channel = 'api'`,
+          [handle],
+        ),
+      ).toEqual([]);
     });
 
     it('that a person has taken over is not answered by the agent', async () => {
@@ -108,7 +133,11 @@ describe('POST /mcp/chat', () => {
         const { handle, id, number, name } = await session({ query: 'delay_ms=150' });
         const answered = writer.say(handle, 'Hello').then(problem);
         await eventually(() => expect(adapters.calls(name)).toHaveLength(2));
-        if (end === 'end') await adapters.rows(`update messaging.message_history set status = 'closed' where id in (select unnest(routing.fence_session($1, now())))`, [id]);
+        if (end === 'end')
+          await adapters.rows(
+            `update messaging.message_history set status = 'closed' where id in (select unnest(routing.fence_session($1, now())))`,
+            [id],
+          );
         else await adapters.text(number, phone, 'STOP', { intent: 'opt_out' });
         expect(await answered).toEqual([409, 'session_unavailable']);
       }
@@ -161,8 +190,15 @@ describe('POST /mcp/chat', () => {
 
   it('takes whatever can be said', async () => {
     const { handle } = await session();
-    for (const [said, heard] of [["'; drop table routing.turns; --", "'; drop table routing.turns; --"], ['a\0b', 'ab'], ['x\ud800y', 'x\ufffdy'], ['😀 \u202e <script>', '😀 \u202e <script>']] as const) {
-      expect((await writer.post(`{"session_id":"${handle}","message":${JSON.stringify(said)},"extra":{"a":1}}`)).body.message).toBe(`echo: ${heard}`);
+    for (const [said, heard] of [
+      ["'; drop table routing.turns; --", "'; drop table routing.turns; --"],
+      ['a\0b', 'ab'],
+      ['x\ud800y', 'x\ufffdy'],
+      ['😀 \u202e <script>', '😀 \u202e <script>'],
+    ] as const) {
+      expect((await writer.post(`{"session_id":"${handle}","message":${JSON.stringify(said)},"extra":{"a":1}}`)).body.message).toBe(
+        `echo: ${heard}`,
+      );
     }
     expect((await writer.say(handle, 'trace', { traceparent: "'; --" })).status).toBe(200);
   });

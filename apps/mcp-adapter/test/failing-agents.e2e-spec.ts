@@ -1,3 +1,4 @@
+import { TurnsService } from '../src/turns/turns.service.js';
 import { Adapters, eventually } from './adapter.harness.js';
 
 const APOLOGY = expect.stringContaining('Sorry, we could not answer that just now');
@@ -14,7 +15,10 @@ describe('an agent that fails', () => {
   afterAll(() => adapters?.stop());
 
   /** What would happen after the pause before the next attempt happens now. */
-  const skipPause = (sessionId: string) => adapters.rows(`update routing.agent_sessions set run_after = now() where id = $1 and lease_token is null`, [sessionId]);
+  const skipPause = async (sessionId: string): Promise<void> => {
+    await adapters.rows(`update routing.agent_sessions set run_after = now() - interval '1 second' where id = $1 and lease_token is null`, [sessionId]);
+    await adapters.app.get(TurnsService).look(sessionId);
+  };
   /** Resolves when `attempts` of the turn have failed and the next one waits; says for how long, in milliseconds. */
   const pauseAfter = (sessionId: string, attempts: number) =>
     eventually(async () => {
@@ -22,7 +26,10 @@ describe('an agent that fails', () => {
       expect([turn!.attempts, turn!.failure !== null, lease_token]).toEqual([attempts, true, null]);
       return run_after.getTime() - Date.now();
     });
-  const alerts = (agentId: string) => adapters.rows<{ kind: string; details: { reason: string } }>('select kind, details from analytics.system_alerts where subject = $1', [agentId]);
+  const alerts = (agentId: string) =>
+    adapters.rows<{ kind: string; details: { reason: string } }>('select kind, details from analytics.system_alerts where subject = $1', [
+      agentId,
+    ]);
 
   it.each([
     ['says no JSON', 'mode=garbage', 'agent_answer_invalid'],
@@ -55,7 +62,11 @@ describe('an agent that fails', () => {
     await skipPause(session_id);
     expect(await adapters.answered(phone)).toEqual([APOLOGY]);
     const [turn] = await adapters.turns(session_id);
-    expect(turn).toMatchObject({ status: 'apologised', attempts: 3, failure: { code: 'agent_error', diagnosis: expect.stringContaining('500') } });
+    expect(turn).toMatchObject({
+      status: 'apologised',
+      attempts: 3,
+      failure: { code: 'agent_error', diagnosis: expect.stringContaining('500') },
+    });
     expect(adapters.calls(name).map(({ idempotency_key }) => idempotency_key)).toEqual([turn!.id, turn!.id, turn!.id]);
   });
 
@@ -66,20 +77,27 @@ describe('an agent that fails', () => {
     await pauseAfter(session_id, 1);
     expect((await adapters.turns(session_id))[0]!.failure).toMatchObject({ code: 'agent_unreachable' });
     adapters.twin.control({ agent: name });
+    await skipPause(session_id);
     expect(await adapters.answered(phone)).toEqual(['echo: Hello']);
     expect(await adapters.turns(session_id)).toMatchObject([{ status: 'answered', attempts: 2 }]);
-    expect(await adapters.rows(`select 1 from analytics.system_alerts where details ->> 'turn_id' = $1`, [(await adapters.turns(session_id))[0]!.id])).toEqual([]);
+    expect(
+      await adapters.rows(`select 1 from analytics.system_alerts where details ->> 'turn_id' = $1`, [
+        (await adapters.turns(session_id))[0]!.id,
+      ]),
+    ).toEqual([]);
   });
 
   it('in the midst of its answer, like one that dies, is asked again', async () => {
-    const { name, number } = await adapters.agent({ query: 'delay_ms=5000' });
+    const { name, number } = await adapters.agent();
+    adapters.twin.control({ agent: name, delay_ms: 5_000 });
     const { session_id } = await adapters.text(number, phone, 'Hello');
     await eventually(() => expect(adapters.calls(name)).toHaveLength(1));
     adapters.twin.control({ agent: name, down: true });
     await pauseAfter(session_id, 1);
-    adapters.twin.control({ agent: name, mode: 'echo', delay_ms: 0 });
-    await adapters.rows(`update registry.agent_registry set endpoint_url = $1 where agent_name = $2`, [`${adapters.twin.url}/agents/chat?name=${name}`, name]);
+    adapters.twin.control({ agent: name });
+    await skipPause(session_id);
     expect(await adapters.answered(phone)).toEqual(['echo: Hello']);
+    expect(adapters.calls(name).map(({ outcome }) => outcome)).toEqual(['aborted', 'finished']);
   });
 
   it.each([
@@ -106,7 +124,11 @@ describe('an agent that fails', () => {
   });
 
   it('costs its own turns and nothing else: others are answered meanwhile', async () => {
-    const bad = await Promise.all(['mode=hang', 'mode=drip', 'mode=huge', 'mode=error500', 'mode=garbage', 'mode=reset', 'delay_ms=20000'].map((query) => adapters.agent({ query })));
+    const bad = await Promise.all(
+      ['mode=hang', 'mode=drip', 'mode=huge', 'mode=error500', 'mode=garbage', 'mode=reset', 'delay_ms=20000'].map((query) =>
+        adapters.agent({ query }),
+      ),
+    );
     const good = await adapters.agent();
     await Promise.all(bad.flatMap(({ number }) => Array.from({ length: 5 }, () => adapters.text(number, adapters.phone(), 'Hello'))));
     const phones = Array.from({ length: 20 }, () => adapters.phone());
@@ -115,7 +137,9 @@ describe('an agent that fails', () => {
     for (const other of phones) expect(await adapters.answered(other)).toEqual(['echo: Hello']);
     expect(Date.now() - startedAt).toBeLessThan(3_000);
     // Those that still run are given up, as failover would.
-    await adapters.rows(`update routing.agent_sessions set ended_at = now(), lease_token = null, lease_until = null where ended_at is null`);
+    await adapters.rows(
+      `update routing.agent_sessions set ended_at = now(), lease_token = null, lease_until = null where ended_at is null`,
+    );
     await adapters.rows('delete from routing.due_sessions');
   });
 
@@ -127,7 +151,9 @@ describe('an agent that fails', () => {
       expect(turns.flat().filter(({ failure }) => failure?.code === 'agent_error').length).toBeGreaterThanOrEqual(5);
     });
     const late = await adapters.text(number, phone, 'Hello');
-    await eventually(async () => expect((await adapters.turns(late.session_id))[0]).toMatchObject({ attempts: 0, failure: { code: 'agent_breaker_open' } }));
+    await eventually(async () =>
+      expect((await adapters.turns(late.session_id))[0]).toMatchObject({ attempts: 0, failure: { code: 'agent_breaker_open' } }),
+    );
     expect(adapters.calls(name).filter(({ message_ids }) => message_ids.includes(late.message_id))).toEqual([]);
   });
 

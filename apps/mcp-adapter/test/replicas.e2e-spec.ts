@@ -22,7 +22,8 @@ describe('adapters on one database', () => {
     return accepted;
   };
   /** Somebody takes the lease away, as failover does, or it runs out. */
-  const voidLease = (sessionId: string) => adapters.rows(`update routing.agent_sessions set lease_token = null, lease_until = null where id = $1`, [sessionId]);
+  const voidLease = (sessionId: string) =>
+    adapters.rows(`update routing.agent_sessions set lease_token = null, lease_until = null where id = $1`, [sessionId]);
   /** Resolves at a heartbeat that came after `moment`. */
   const heartbeatAfter = (sessionId: string, moment: number) =>
     eventually(async () => {
@@ -71,12 +72,13 @@ describe('adapters on one database', () => {
       expect(calls).toHaveLength(75);
       const bySession = Map.groupBy(calls, ({ session_id }) => session_id);
       expect(bySession.size).toBe(25);
-      for (const session of bySession.values()) session.slice(1).forEach(({ at }, i) => expect(at).toBeGreaterThanOrEqual(session[i]!.at + session[i]!.ms!));
+      for (const session of bySession.values())
+        session.slice(1).forEach(({ at }, i) => expect(at).toBeGreaterThanOrEqual(session[i]!.at + session[i]!.ms!));
     });
 
     it('one takes over a turn whose lease the other lost, under the same Idempotency-Key, and one answer counts', async () => {
       const { name, number } = await adapters.agent();
-      adapters.twin.control({ agent: name, delay_ms: 2_500 });
+      adapters.twin.control({ agent: name, delay_ms: 800 });
       const frozen = await adapters.replica();
       // No heartbeat and no sweep: as good as dead, but for the call that it still waits for.
       const schedule = frozen.get(SchedulerRegistry);
@@ -85,6 +87,7 @@ describe('adapters on one database', () => {
       await eventually(() => expect(adapters.calls(name)).toHaveLength(1));
       adapters.twin.control({ agent: name });
       await voidLease(session_id);
+      await other.get(TurnsService).look(session_id);
       expect(await adapters.answered(phone)).toEqual(['echo: Hello']);
       const [turn] = await adapters.turns(session_id);
       expect(adapters.calls(name).map(({ idempotency_key }) => idempotency_key)).toEqual([turn!.id, turn!.id]);
@@ -96,7 +99,7 @@ describe('adapters on one database', () => {
     });
 
     it('one that closes finishes its running turns first, and keeps their leases; what comes meanwhile is for the other', async () => {
-      const { name, number } = await adapters.agent({ query: 'delay_ms=2500' });
+      const { name, number } = await adapters.agent({ query: 'delay_ms=2000' });
       const quick = await adapters.agent();
       const closing = await adapters.replica();
       const { session_id } = await textFor(closing, number);

@@ -19,7 +19,12 @@ interface Envelope {
 /** A chat agent whose answers the test writes; it keeps what it was asked. */
 const scriptedAgent = async () => {
   const asked: Envelope[] = [];
-  const agent = { asked, answer: (envelope: Envelope): object => ({ message: `to: ${envelope.message}` }), url: '', close: () => Promise.resolve() };
+  const agent = {
+    asked,
+    answer: (envelope: Envelope): object => ({ message: `to: ${envelope.message}` }),
+    url: '',
+    close: () => Promise.resolve(),
+  };
   const server = await serve((request, response) => {
     void bodyOf(request).then((body) => {
       const envelope = JSON.parse(body) as Envelope;
@@ -59,10 +64,28 @@ describe('a turn', () => {
     const [turn] = await adapters.turns(session_id);
     expect(turn).toMatchObject({ status: 'answered', attempts: 1 });
     const { handle } = await adapters.session(session_id);
-    expect(adapters.calls(name)).toMatchObject([{ session_id: handle, message: 'Hello', turn_id: turn!.id, idempotency_key: turn!.id, message_ids: [message_id], outcome: 'finished' }]);
-    const [{ path }] = (await adapters.rows<{ path: { hop: string; by: string }[] }>('select transmission_path as path from messaging.message_history where id = $1', [message_id])) as [{ path: { hop: string; by: string }[] }];
+    expect(adapters.calls(name)).toMatchObject([
+      {
+        session_id: handle,
+        message: 'Hello',
+        turn_id: turn!.id,
+        idempotency_key: turn!.id,
+        message_ids: [message_id],
+        outcome: 'finished',
+      },
+    ]);
+    const [{ path }] = (await adapters.rows<{ path: { hop: string; by: string }[] }>(
+      'select transmission_path as path from messaging.message_history where id = $1',
+      [message_id],
+    )) as [{ path: { hop: string; by: string }[] }];
     expect(path.map(({ hop }) => hop)).toEqual(['received', 'stored', 'claimed', 'called', 'answered']);
-    expect(await adapters.session(session_id)).toMatchObject({ lease_token: null, lease_until: null, last_seq: '1', done_seq: '1', state: { turns: 1 } });
+    expect(await adapters.session(session_id)).toMatchObject({
+      lease_token: null,
+      lease_until: null,
+      last_seq: '1',
+      done_seq: '1',
+      state: { turns: 1 },
+    });
   });
 
   it('whose ring was lost is found by the sweeper', async () => {
@@ -97,7 +120,11 @@ describe('a turn', () => {
       @Handles(answerTurn)
       async answer({ turnId }: InputOf<typeof answerTurn>) {
         const { rows } = await this.pool.query<{ context: { message: string } }>('select routing.turn_context($1) as context', [turnId]);
-        await this.pool.query('select routing.store_draft($1, $2, $3, null)', [turnId, `draft for ${rows[0]!.context.message}`, { step: 2, gone: null }]);
+        await this.pool.query('select routing.store_draft($1, $2, $3, null)', [
+          turnId,
+          `draft for ${rows[0]!.context.message}`,
+          { step: 2, gone: null },
+        ]);
         return { turnId };
       }
     }
@@ -125,8 +152,16 @@ describe('a turn', () => {
       const { number } = await adapters.agent({ endpoint: scripted.url });
       const { session_id } = await say(number, 'Hello');
       const [envelope] = scripted.asked;
-      const [{ id }] = (await adapters.rows<{ id: string }>('select id from messaging.contacts where phone = $1', [phone])) as [{ id: string }];
-      expect(envelope).toMatchObject({ type: 'chat.request', session_id: (await adapters.session(session_id)).handle, phone_number: id, context: { phone_number: id }, metadata: { platform: 'sms' } });
+      const [{ id }] = (await adapters.rows<{ id: string }>('select id from messaging.contacts where phone = $1', [phone])) as [
+        { id: string },
+      ];
+      expect(envelope).toMatchObject({
+        type: 'chat.request',
+        session_id: (await adapters.session(session_id)).handle,
+        phone_number: id,
+        context: { phone_number: id },
+        metadata: { platform: 'sms' },
+      });
       expect(JSON.stringify(scripted.asked)).not.toContain(phone.slice(-7));
     });
 
@@ -149,20 +184,35 @@ describe('a turn', () => {
 
     it('the state that its own updates made, merged as RFC 7396 says', async () => {
       const { number } = await adapters.agent({ endpoint: scripted.url });
-      const updates: (object | null | undefined)[] = [{ name: 'Ann', cart: { a: 1, b: 2 }, tags: [1, 2] }, { name: null, cart: { b: null, c: { d: null } }, tags: [3] }, undefined, null, { cart: null }];
+      const updates: (object | null | undefined)[] = [
+        { name: 'Ann', cart: { a: 1, b: 2 }, tags: [1, 2] },
+        { name: null, cart: { b: null, c: { d: null } }, tags: [3] },
+        undefined,
+        null,
+        { cart: null },
+      ];
       for (const update of updates) {
         scripted.answer = () => ({ message: 'ok', ...(update !== undefined && { context_update: { session_state: update } }) });
         await say(number, 'go on');
       }
       const { session_id } = await say(number, 'last');
-      const after = [{}, { name: 'Ann', cart: { a: 1, b: 2 }, tags: [1, 2] }, { cart: { a: 1, c: {} }, tags: [3] }, { cart: { a: 1, c: {} }, tags: [3] }, { cart: { a: 1, c: {} }, tags: [3] }, { tags: [3] }];
+      const after = [
+        {},
+        { name: 'Ann', cart: { a: 1, b: 2 }, tags: [1, 2] },
+        { cart: { a: 1, c: {} }, tags: [3] },
+        { cart: { a: 1, c: {} }, tags: [3] },
+        { cart: { a: 1, c: {} }, tags: [3] },
+        { tags: [3] },
+      ];
       expect(scripted.asked.map(({ context }) => context.session_state)).toEqual(after);
       expect((await adapters.session(session_id)).state).toEqual({ tags: [3] });
     });
 
     it('which media came when there was no text', async () => {
       const { number } = await adapters.agent({ endpoint: scripted.url });
-      await adapters.text(number, phone, '', { media: [{ url: 'https://m.example.com/1.png', contentType: 'image/png' }, { url: 'https://m.example.com/2' }] });
+      await adapters.text(number, phone, '', {
+        media: [{ url: 'https://m.example.com/1.png', contentType: 'image/png' }, { url: 'https://m.example.com/2' }],
+      });
       await adapters.answered(phone);
       expect(scripted.asked[0]!.message).toBe('[image/png] https://m.example.com/1.png\n[media] https://m.example.com/2');
     });
@@ -185,7 +235,8 @@ describe('a turn', () => {
     const { id, number } = await adapters.agent({ query: 'delay_ms=60' });
     await adapters.text(number, phone, 'Hello');
     await adapters.answered(phone);
-    const average = async () => (await adapters.rows<{ ms: number }>('select avg_response_time_ms as ms from registry.agent_registry where id = $1', [id]))[0]!.ms;
+    const average = async () =>
+      (await adapters.rows<{ ms: number }>('select avg_response_time_ms as ms from registry.agent_registry where id = $1', [id]))[0]!.ms;
     await adapters.app.get(CallOutcomes).flush();
     expect(await average()).toBeGreaterThanOrEqual(55);
   });
@@ -198,7 +249,10 @@ describe('a turn', () => {
       await adapters.text(number, phone, 'two');
       await adapters.text(number, phone, 'three');
       expect(await adapters.answered(phone, 2)).toEqual(['echo: one', 'echo: two\nthree']);
-      expect(adapters.calls(name).map(({ message, message_ids }) => [message, message_ids.length])).toEqual([['one', 1], ['two\nthree', 2]]);
+      expect(adapters.calls(name).map(({ message, message_ids }) => [message, message_ids.length])).toEqual([
+        ['one', 1],
+        ['two\nthree', 2],
+      ]);
     });
 
     it('enqueue: they are answered one by one, in order', async () => {
@@ -235,11 +289,13 @@ describe('a turn', () => {
       const { session_id } = await adapters.text(number, phone, 'one');
       await eventually(() => expect(adapters.calls(name)).toHaveLength(1));
       await adapters.text(number, phone, 'STOP', { intent: 'opt_out' });
-      expect(await eventually(async () => {
-        const stored = await adapters.answers(phone);
-        expect(stored).toHaveLength(1);
-        return stored;
-      })).toMatchObject([{ body: 'echo: one', status: 'fenced' }]);
+      expect(
+        await eventually(async () => {
+          const stored = await adapters.answers(phone);
+          expect(stored).toHaveLength(1);
+          return stored;
+        }),
+      ).toMatchObject([{ body: 'echo: one', status: 'fenced' }]);
       expect((await adapters.turns(session_id)).map(({ status }) => status)).toEqual(['fenced']);
       expect(await adapters.rows(`select 1 from messaging.outbox where session_id = $1`, [session_id])).toEqual([]);
       await adapters.text(number, phone, 'START', { intent: 'opt_in' });
@@ -253,7 +309,9 @@ describe('a turn', () => {
       const { id, number } = await adapters.agent({ account: adapters.account, pool: 'alone' });
       await adapters.rows(`update registry.agent_registry set status = 'offline' where id = $1`, [id]);
       const { session_id } = await adapters.text(number, phone, 'Hello?');
-      await eventually(async () => expect(await adapters.rows(`select 1 from analytics.system_alerts where kind = 'no_agent'`)).toHaveLength(1));
+      await eventually(async () =>
+        expect(await adapters.rows(`select 1 from analytics.system_alerts where kind = 'no_agent'`)).toHaveLength(1),
+      );
       expect(await adapters.answers(phone)).toEqual([]);
       await adapters.rows(`update registry.agent_registry set status = 'active' where id = $1`, [id]);
       expect(await adapters.answered(phone)).toEqual(['echo: Hello?']);

@@ -25,7 +25,8 @@ describe('what a person says about the channel itself', () => {
     expect(status).toBe(200);
     return text === EMPTY ? null : (/>([^<]*)<\/Message>/.exec(text)?.[1] ?? text);
   };
-  const ledger = async (): Promise<Record<string, unknown>[]> => (await writer.get(`/consents?phone=${encodeURIComponent(phone)}`).expect(200)).body.consents;
+  const ledger = async (): Promise<Record<string, unknown>[]> =>
+    (await writer.get(`/consents?phone=${encodeURIComponent(phone)}`).expect(200)).body.consents;
   const send = (body = 'News', purpose = 'marketing') => writer.post('/messages', { from: NUMBER, to: phone, body, purpose });
   const asked = () => gateway.adapter.turns.flatMap(({ texts }) => texts.map(({ body }) => body));
 
@@ -69,10 +70,13 @@ describe('what a person says about the channel itself', () => {
     expect(await ledger()).toHaveLength(1);
   });
 
-  it.each(['please stop texting me', "Don’t text me again!", 'REVOKE', 'opt out', 'ＳＴＯＰ', '"Stop."'])('%j is an opt-out', async (body) => {
-    expect(await say(body)).toBe(STOPPED);
-    expect(asked()).toEqual([]);
-  });
+  it.each(['please stop texting me', 'Don’t text me again!', 'REVOKE', 'opt out', 'ＳＴＯＰ', '"Stop."'])(
+    '%j is an opt-out',
+    async (body) => {
+      expect(await say(body)).toBe(STOPPED);
+      expect(asked()).toEqual([]);
+    },
+  );
 
   it.each(['Can I stop by tomorrow?', 'do not stop', 'I cannot start the car', 'help me choose'])('%j is for the agent', async (body) => {
     expect(await say(body)).toBe(`echo: ${body}`);
@@ -106,8 +110,24 @@ describe('what a person says about the channel itself', () => {
     const entries = await ledger();
     const [question] = await gateway.messages(phone);
     expect(entries).toEqual([
-      { consent_id: expect.any(String), action: 'opt_in', purpose: 'all', source: 'keyword', exact_text: 'UNSTOP', message_id: expect.any(String), at: expect.any(String) },
-      { consent_id: expect.any(String), action: 'opt_out', purpose: 'all', source: 'plain_language', exact_text: 'leave me alone', message_id: question!.id, at: expect.any(String) },
+      {
+        consent_id: expect.any(String),
+        action: 'opt_in',
+        purpose: 'all',
+        source: 'keyword',
+        exact_text: 'UNSTOP',
+        message_id: expect.any(String),
+        at: expect.any(String),
+      },
+      {
+        consent_id: expect.any(String),
+        action: 'opt_out',
+        purpose: 'all',
+        source: 'plain_language',
+        exact_text: 'leave me alone',
+        message_id: question!.id,
+        at: expect.any(String),
+      },
     ]);
     for (const { at } of entries) expect(Date.parse(at as string)).toBeGreaterThanOrEqual(before);
   });
@@ -131,7 +151,9 @@ describe('what a person says about the channel itself', () => {
     expect(await say('STOP')).toBe(STOPPED);
     held.resolve('too late');
     expect(await Promise.all([first, second])).toEqual([null, null]);
-    await eventually(async () => expect((await gateway.messages(phone)).at(-1)).toMatchObject({ body: 'too late', status: 'fenced', handed_via: null, unsettled: 0 }));
+    await eventually(async () =>
+      expect((await gateway.messages(phone)).at(-1)).toMatchObject({ body: 'too late', status: 'fenced', handed_via: null, unsettled: 0 }),
+    );
     await gateway.twin.settled();
     expect(await gateway.twin.inbox(phone)).toEqual([]);
     gateway.adapter.answer = () => 'welcome back';
@@ -171,7 +193,9 @@ describe('what a person says about the channel itself', () => {
   it('an opt-out that only the carrier knew of is taken over when it refuses (21610)', async () => {
     phone = '+15005550004';
     const { body } = await send().expect(202);
-    await eventually(async () => expect((await writer.get(`/messages/${body.message_id}`)).body).toMatchObject({ status: 'failed', error_code: '21610' }));
+    await eventually(async () =>
+      expect((await writer.get(`/messages/${body.message_id}`)).body).toMatchObject({ status: 'failed', error_code: '21610' }),
+    );
     expect(await ledger()).toMatchObject([{ action: 'opt_out', source: 'carrier_error', message_id: body.message_id }]);
     expect((await send()).body.errors.rule).toBe('opted_out');
     expect(await gateway.rows(`select 1 from analytics.system_alerts where subject = '21610'`)).toEqual([]);

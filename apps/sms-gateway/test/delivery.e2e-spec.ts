@@ -1,48 +1,41 @@
 import { randomUUID } from 'node:crypto';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { CarrierClient, type SendOutcome } from '../src/carrier/carrier.client.js';
-import type { SmsGatewayEnv } from '../src/env.js';
 import { ReconcilerService } from '../src/sender/reconciler.service.js';
+import { SenderService } from '../src/sender/sender.service.js';
 import { eventually, Gateway, NUMBER, newSid, type Caller, type Form } from './gateway.harness.js';
 
 describe('a message on its way out', () => {
   let gateway: Gateway;
   let writer: Caller;
   let phone: string;
-  let silent: Server;
-  let unanswered: Promise<SendOutcome>;
   beforeAll(async () => {
     gateway = await Gateway.start();
     writer = await gateway.as('write');
-    // Asked first and judged last: a call that is never answered ends after ten seconds.
-    silent = createServer(() => undefined).listen(0, '127.0.0.1');
-    await new Promise((resolve) => silent.once('listening', resolve));
-    unanswered = carrierAt((silent.address() as AddressInfo).port).send(account(), outgoing());
   });
   beforeEach(() => {
     gateway.adapter.reset();
     gateway.twin.faults({});
     phone = gateway.phone();
   });
-  afterAll(async () => {
-    await gateway?.stop();
-    silent?.closeAllConnections();
-    silent?.close();
-  });
+  afterAll(() => gateway?.stop());
 
-  const carrierAt = (port: number) => new CarrierClient({ PUBLIC_BASE_URL: 'https://sms.example.com', TWILIO_API_BASE: `http://127.0.0.1:${port}` } as SmsGatewayEnv);
-  const account = () => ({ accountId: gateway.account, accountSid: gateway.twin.accountSid, authToken: gateway.twin.authToken });
-  const outgoing = () => ({ messageId: randomUUID(), from: NUMBER, to: '+15557770000', body: 'Hi', mediaUrls: [] });
-  const send = async (body = 'News', to = phone): Promise<string> => (await writer.post('/messages', { from: NUMBER, to, body, purpose: 'marketing' }).expect(202)).body.message_id;
+  const send = async (body = 'News', to = phone): Promise<string> =>
+    (await writer.post('/messages', { from: NUMBER, to, body, purpose: 'marketing' }).expect(202)).body.message_id;
   const read = async (id: string) => (await writer.get(`/messages/${id}`).expect(200)).body;
-  const is = (id: string, expected: object, withinMs?: number) => eventually(async () => expect(await read(id)).toMatchObject(expected), withinMs);
-  const outbox = async (id: string) => (await gateway.rows<{ state: string; attempts: number; due_at: Date }>('select state, attempts, due_at from messaging.outbox where message_id = $1', [id]))[0];
+  const is = (id: string, expected: object, withinMs?: number) =>
+    eventually(async () => expect(await read(id)).toMatchObject(expected), withinMs);
+  const outbox = async (id: string) =>
+    (
+      await gateway.rows<{ state: string; attempts: number; due_at: Date }>(
+        'select state, attempts, due_at from messaging.outbox where message_id = $1',
+        [id],
+      )
+    )[0];
   const inbox = async () => (await gateway.twin.inbox(phone)).map(({ body }) => body);
   /** What happens 15 s after a message was handed out and nobody heard of it. */
   const reconcile = async () => {
     await gateway.handedOutLongAgo(phone);
     await gateway.app.get(ReconcilerService).look();
+    gateway.app.get(SenderService).look();
   };
   const callback = (id: string | undefined, form: Form, signing = {}) =>
     gateway.post(id === undefined ? '/sms/status' : `/sms/status?o=${id}`, { AccountSid: gateway.twin.accountSid, ...form }, signing);
@@ -70,7 +63,15 @@ describe('a message on its way out', () => {
     it('in their order leave every hop', async () => {
       const { id, sid } = await silentlySent();
       for (const MessageStatus of ['sending', 'sent', 'delivered', 'read']) await callback(id, { MessageSid: sid, MessageStatus });
-      expect((await read(id)).transmission_path.map(({ hop }: { hop: string }) => hop)).toEqual(['stored', 'handed_out', 'queued', 'sending', 'sent', 'delivered', 'read']);
+      expect((await read(id)).transmission_path.map(({ hop }: { hop: string }) => hop)).toEqual([
+        'stored',
+        'handed_out',
+        'queued',
+        'sending',
+        'sent',
+        'delivered',
+        'read',
+      ]);
     });
 
     it('all at once leave one last word', async () => {
@@ -92,7 +93,9 @@ describe('a message on its way out', () => {
     it('of an opt-out at the carrier are an opt-out', async () => {
       const { id, sid } = await silentlySent();
       await callback(id, { MessageSid: sid, MessageStatus: 'failed', ErrorCode: '21610' });
-      expect((await writer.get(`/consents?phone=${encodeURIComponent(phone)}`)).body.consents).toMatchObject([{ action: 'opt_out', source: 'carrier_error' }]);
+      expect((await writer.get(`/consents?phone=${encodeURIComponent(phone)}`)).body.consents).toMatchObject([
+        { action: 'opt_out', source: 'carrier_error' },
+      ]);
     });
 
     it('may come before the answer to the REST call that caused them', async () => {
@@ -103,7 +106,11 @@ describe('a message on its way out', () => {
       expect(await read(id)).toMatchObject({ status: 'sent' });
       await gateway.twin.settled();
       // Another sid for the same message is somebody's fault, and somebody is told.
-      await eventually(async () => expect(await gateway.rows(`select 1 from analytics.system_alerts where kind = 'message_sent_twice' and subject = $1`, [id])).toHaveLength(1));
+      await eventually(async () =>
+        expect(
+          await gateway.rows(`select 1 from analytics.system_alerts where kind = 'message_sent_twice' and subject = $1`, [id]),
+        ).toHaveLength(1),
+      );
     });
 
     it.each<[string, string | undefined]>([
@@ -132,10 +139,14 @@ describe('a message on its way out', () => {
       const { id, sid: messageSid } = await silentlySent();
       const before = await read(id);
       for (const MessageSid of [messageSid, newSid()]) {
-        expect((await callback(id, { AccountSid: sid, MessageSid, MessageStatus: 'failed', ErrorCode: '21610' }, { token })).status).toBe(204);
+        expect((await callback(id, { AccountSid: sid, MessageSid, MessageStatus: 'failed', ErrorCode: '21610' }, { token })).status).toBe(
+          204,
+        );
       }
       expect(await read(id)).toEqual(before);
-      expect(await gateway.rows(`select 1 from analytics.system_alerts where kind = 'message_sent_twice' and subject = $1`, [id])).toEqual([]);
+      expect(await gateway.rows(`select 1 from analytics.system_alerts where kind = 'message_sent_twice' and subject = $1`, [id])).toEqual(
+        [],
+      );
       expect((await writer.get(`/consents?phone=${encodeURIComponent(phone)}`)).body.consents).toEqual([]);
     });
 
@@ -170,7 +181,9 @@ describe('a message on its way out', () => {
       const id = await send('News', '+15005550001');
       await is(id, { status: 'failed', error_code: '21211', message_sid: null });
       expect(await outbox(id)).toBeUndefined();
-      expect(await gateway.rows(`select account_id, severity from analytics.system_alerts where kind = 'send_failed' and subject = '21211'`)).toEqual([{ account_id: gateway.account, severity: 'warning' }]);
+      expect(
+        await gateway.rows(`select account_id, severity from analytics.system_alerts where kind = 'send_failed' and subject = '21211'`),
+      ).toEqual([{ account_id: gateway.account, severity: 'warning' }]);
     });
 
     it('that is too busy (429) is asked again after a pause', async () => {
@@ -181,6 +194,8 @@ describe('a message on its way out', () => {
       expect(dueAt.getTime() - Date.now()).toBeGreaterThan(300);
       expect(dueAt.getTime() - Date.now()).toBeLessThan(2_000);
       gateway.twin.faults({});
+      await gateway.rows('update messaging.outbox set due_at = now() where message_id = $1', [id]);
+      gateway.app.get(SenderService).look();
       await is(id, { status: 'delivered' });
       expect(await inbox()).toEqual(['News']);
     });
@@ -205,7 +220,9 @@ describe('a message on its way out', () => {
       await eventually(async () => expect(gateway.log.join('')).toContain(`the carrier may have message ${id}`));
       for (const _ of [1, 2, 3, 4]) await gateway.handedOutLongAgo(phone);
       await gateway.app.get(ReconcilerService).look();
-      await eventually(async () => expect(await gateway.rows(`select 1 from analytics.system_alerts where kind = 'carrier_unreachable'`)).toHaveLength(1));
+      await eventually(async () =>
+        expect(await gateway.rows(`select 1 from analytics.system_alerts where kind = 'carrier_unreachable'`)).toHaveLength(1),
+      );
       gateway.twin.faults({});
       await reconcile();
       await is(id, { status: 'delivered' });
@@ -255,11 +272,21 @@ describe('a message on its way out', () => {
         expect((await gateway.messages(phone)).filter(({ unsettled }) => unsettled === 1)).toEqual([]);
       });
       await gateway.twin.settled();
-      expect((await gateway.twin.inbox(phone)).map(({ body, via }) => `${via}: ${body}`)).toEqual(['twiml: echo: got it', 'rest: echo: lost it']);
+      expect((await gateway.twin.inbox(phone)).map(({ body, via }) => `${via}: ${body}`)).toEqual([
+        'twiml: echo: got it',
+        'rest: echo: lost it',
+      ]);
     });
 
     it('that repeats, reorders and drops callbacks, breaks off and is busy still delivers each message once', async () => {
-      gateway.twin.faults({ callback_duplicate_rate: 0.5, callback_reorder_rate: 0.5, callback_drop_rate: 0.3, rest_accept_then_drop_rate: 0.3, rest_429_rate: 0.2, seed: 7 });
+      gateway.twin.faults({
+        callback_duplicate_rate: 0.5,
+        callback_reorder_rate: 0.5,
+        callback_drop_rate: 0.3,
+        rest_accept_then_drop_rate: 0.3,
+        rest_429_rate: 0.2,
+        seed: 7,
+      });
       const ids = await Promise.all(Array.from({ length: 12 }, (_, i) => send(`n${i}`)));
       await eventually(async () => {
         await gateway.rows(`update messaging.outbox set due_at = now() where state = 'ready'`);
@@ -276,12 +303,18 @@ describe('a message on its way out', () => {
     });
 
     it("is the account's own, and a message of an account without one ends with that reason", async () => {
-      const [{ id: other }] = (await gateway.rows<{ id: string }>(`insert into security.accounts (name) values ('new') returning id`)) as [{ id: string }];
+      const [{ id: other }] = (await gateway.rows<{ id: string }>(`insert into security.accounts (name) values ('new') returning id`)) as [
+        { id: string },
+      ];
       const stranger = await gateway.as('admin', other);
       await stranger.post('/numbers', { phone_number: '+15550006000' }).expect(201);
-      const theirs = async () => (await stranger.post('/messages', { from: '+15550006000', to: phone, body: 'Hi', purpose: 'marketing' }).expect(202)).body.message_id;
+      const theirs = async () =>
+        (await stranger.post('/messages', { from: '+15550006000', to: phone, body: 'Hi', purpose: 'marketing' }).expect(202)).body
+          .message_id;
       const ended = await theirs();
-      await eventually(async () => expect((await stranger.get(`/messages/${ended}`)).body).toMatchObject({ status: 'failed', error_code: 'no_carrier_account' }));
+      await eventually(async () =>
+        expect((await stranger.get(`/messages/${ended}`)).body).toMatchObject({ status: 'failed', error_code: 'no_carrier_account' }),
+      );
       await stranger.put('/carrier-accounts', { account_sid: `AC${'f'.repeat(32)}`, auth_token: 'not-what-the-twin-knows' }).expect(204);
       const refused = await theirs();
       await eventually(() => expect(gateway.log.join('')).toContain(`the carrier did not take message ${refused}: http_401_20003`));
@@ -300,7 +333,9 @@ describe('a message on its way out', () => {
   });
 
   it('with media goes out with them', async () => {
-    await writer.post('/messages', { from: NUMBER, to: phone, purpose: 'marketing', media_urls: ['https://media.example.com/1.png?x=1'] }).expect(202);
+    await writer
+      .post('/messages', { from: NUMBER, to: phone, purpose: 'marketing', media_urls: ['https://media.example.com/1.png?x=1'] })
+      .expect(202);
     const [message] = await eventually(async () => {
       const messages = await gateway.twin.inbox(phone);
       expect(messages).toHaveLength(1);
@@ -311,16 +346,8 @@ describe('a message on its way out', () => {
 
   it('on WhatsApp goes out on WhatsApp', async () => {
     await writer.post('/messages', { from: NUMBER, to: `whatsapp:${phone}`, body: 'Hi', purpose: 'marketing' }).expect(202);
-    await eventually(async () => expect(await gateway.twin.inbox(`whatsapp:${phone}`)).toMatchObject([{ from: `whatsapp:${NUMBER}`, body: 'Hi' }]));
-  });
-
-  it('may be with a carrier that breaks off or never answers, and cannot be with one that takes no connection', async () => {
-    const cut = createServer((request) => request.socket.destroy()).listen(0, '127.0.0.1');
-    await new Promise((resolve) => cut.once('listening', resolve));
-    const { port } = cut.address() as AddressInfo;
-    expect(await carrierAt(port).send(account(), outgoing())).toMatchObject({ kind: 'unknown' });
-    await new Promise((resolve) => cut.close(resolve));
-    expect(await carrierAt(port).send(account(), outgoing())).toEqual({ kind: 'not_taken', reason: 'ECONNREFUSED' });
-    expect(await unanswered).toEqual({ kind: 'unknown', reason: 'ECONNABORTED' });
+    await eventually(async () =>
+      expect(await gateway.twin.inbox(`whatsapp:${phone}`)).toMatchObject([{ from: `whatsapp:${NUMBER}`, body: 'Hi' }]),
+    );
   });
 });

@@ -44,7 +44,9 @@ export class FakeAdapter {
   }
 
   async look(sessionId: string): Promise<void> {
-    const claim = await this.call<Turn & { outcome: string; at?: string }>(`routing.claim_turns(array[$1::uuid], now(), '1 minute')`, [sessionId]);
+    const claim = await this.call<Turn & { outcome: string; at?: string }>(`routing.claim_turns(array[$1::uuid], now(), '1 minute')`, [
+      sessionId,
+    ]);
     if (claim.at) this.lookAt(sessionId, claim.at);
     // The turn goes on when the ring is acknowledged; a database that a test has dropped meanwhile is no failure.
     if (claim.outcome === 'claimed') void this.run(claim).catch(() => undefined);
@@ -62,8 +64,12 @@ export class FakeAdapter {
     const hops = ['claimed', 'called', 'answered'].map((hop) => ({ hop, at: new Date(), by: 'fake-adapter' }));
     const { session_id, turn_id, lease_token } = turn;
     const item = { session_id, turn_id, lease_token, parts: splitReply(answer), state: null, hops };
-    const end = await this.call<{ waiters?: { waiter: string; message_id: string }[]; is_due?: boolean; more_at?: string }>(`routing.complete_turns($1, now())`, [JSON.stringify([item])]);
-    for (const { waiter, message_id } of end.waiters ?? []) void this.broadcasts.publish(turnAnswered, { messageIds: [message_id] }, waiter);
+    const end = await this.call<{ waiters?: { waiter: string; message_id: string }[]; is_due?: boolean; more_at?: string }>(
+      `routing.complete_turns($1, now())`,
+      [JSON.stringify([item])],
+    );
+    for (const { waiter, message_id } of end.waiters ?? [])
+      void this.broadcasts.publish(turnAnswered, { messageIds: [message_id] }, waiter);
     if (end.is_due) void this.broadcasts.publish(answerDue, {});
     if (end.more_at) this.lookAt(session_id, end.more_at);
   }

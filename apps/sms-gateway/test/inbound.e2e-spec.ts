@@ -32,15 +32,29 @@ describe('POST /sms/incoming', () => {
       const { status, type, text } = await gateway.incoming({ From: phone, Body: 'Hi' });
       const [question, answer] = await gateway.messages(phone);
       expect([status, type]).toEqual([200, 'text/xml; charset=utf-8']);
-      expect(text).toBe(`<?xml version="1.0" encoding="UTF-8"?><Response><Message action="https://sms.example.com/sms/status?o=${answer!.id}">echo: Hi</Message></Response>`);
+      expect(text).toBe(
+        `<?xml version="1.0" encoding="UTF-8"?><Response><Message action="https://sms.example.com/sms/status?o=${answer!.id}">echo: Hi</Message></Response>`,
+      );
       expect(question).toMatchObject({ direction: 'inbound', status: 'answered', body: 'Hi', answer_id: answer!.id });
-      expect(answer).toMatchObject({ direction: 'outbound', status: 'handed_out', handed_via: 'twiml', body: 'echo: Hi', purpose: 'reply' });
+      expect(answer).toMatchObject({
+        direction: 'outbound',
+        status: 'handed_out',
+        handed_via: 'twiml',
+        body: 'echo: Hi',
+        purpose: 'reply',
+      });
     });
 
     it('is settled by its callbacks', async () => {
       const phone = gateway.phone();
       await gateway.twin.text(phone, { to: NUMBER, body: 'Hi' });
-      await eventually(async () => expect((await gateway.messages(phone))[1]).toMatchObject({ status: 'delivered', message_sid: expect.stringMatching(/^SM/), unsettled: 0 }));
+      await eventually(async () =>
+        expect((await gateway.messages(phone))[1]).toMatchObject({
+          status: 'delivered',
+          message_sid: expect.stringMatching(/^SM/),
+          unsettled: 0,
+        }),
+      );
       expect(await received(phone)).toEqual(['twiml: echo: Hi']);
     });
 
@@ -81,8 +95,11 @@ describe('POST /sms/incoming', () => {
       for (const { body } of parts) expect(body.length).toBeLessThanOrEqual(1_600);
       await gateway.twin.settled();
       const paths = (await gateway.messages(phone)).slice(1).map(({ transmission_path: path }) => path);
-      const times = (hop: string) => paths.map((path) => Date.parse((path.find((step) => step.hop === hop) as unknown as { at: string }).at));
-      times('handed_out').slice(1).forEach((at, i) => expect(at).toBeGreaterThanOrEqual(times('sent')[i]!));
+      const times = (hop: string) =>
+        paths.map((path) => Date.parse((path.find((step) => step.hop === hop) as unknown as { at: string }).at));
+      times('handed_out')
+        .slice(1)
+        .forEach((at, i) => expect(at).toBeGreaterThanOrEqual(times('sent')[i]!));
     });
   });
 
@@ -108,7 +125,15 @@ describe('POST /sms/incoming', () => {
       const phone = gateway.phone();
       const media = ['https://media.example.com/1.png?x=1&y=2', 'https://media.example.com/2.pdf'];
       await gateway.twin.text(phone, { to: NUMBER, body: '', media_urls: media });
-      expect(gateway.adapter.turns[0]!.texts).toMatchObject([{ body: '', media: [{ url: media[0], contentType: 'image/png' }, { url: media[1], contentType: 'application/pdf' }] }]);
+      expect(gateway.adapter.turns[0]!.texts).toMatchObject([
+        {
+          body: '',
+          media: [
+            { url: media[0], contentType: 'image/png' },
+            { url: media[1], contentType: 'application/pdf' },
+          ],
+        },
+      ]);
       const reader = await gateway.as('read');
       const { body } = await reader.get(`/messages?phone=${encodeURIComponent(phone)}`).expect(200);
       expect(body.messages.at(-1)).toMatchObject({ direction: 'inbound', body: '', media_urls: media, channel: 'sms' });
@@ -127,7 +152,10 @@ describe('POST /sms/incoming', () => {
       const form = { From: gateway.phone(), MessageSid: newSid(), Body: 'Once' };
       const answers = how.startsWith('sixteen at once')
         ? await Promise.all(Array.from({ length: 16 }, () => gateway.incoming(form)))
-        : await Array.from({ length: 16 }).reduce<Promise<Awaited<ReturnType<typeof gateway.incoming>>[]>>(async (before) => [...(await before), await gateway.incoming(form)], Promise.resolve([]));
+        : await Array.from({ length: 16 }).reduce<Promise<Awaited<ReturnType<typeof gateway.incoming>>[]>>(
+            async (before) => [...(await before), await gateway.incoming(form)],
+            Promise.resolve([]),
+          );
       expect(new Set(answers.map(({ status, text }) => `${status} ${text}`)).size).toBe(1);
       expect(answers[0]!.text).toContain('echo: Once');
       expect(await gateway.messages(form.From)).toHaveLength(2);
@@ -149,11 +177,20 @@ describe('POST /sms/incoming', () => {
       const form = { From: gateway.phone(), MessageSid: newSid(), Body: 'STOP' };
       await gateway.incoming(form);
       await gateway.incoming({ ...form, AccountSid: sid, To: number }, { token });
-      expect(await gateway.rows('select distinct account_id from messaging.message_history where message_sid = $1', [form.MessageSid])).toHaveLength(2);
+      expect(
+        await gateway.rows('select distinct account_id from messaging.message_history where message_sid = $1', [form.MessageSid]),
+      ).toHaveLength(2);
     });
 
     it('under its old name SmsSid is the same too', async () => {
-      const { MessageSid: _, ...form }: Form = { AccountSid: gateway.twin.accountSid, MessageSid: '', SmsSid: newSid(), From: gateway.phone(), To: NUMBER, Body: 'Old' };
+      const { MessageSid: _, ...form }: Form = {
+        AccountSid: gateway.twin.accountSid,
+        MessageSid: '',
+        SmsSid: newSid(),
+        From: gateway.phone(),
+        To: NUMBER,
+        Body: 'Old',
+      };
       const first = await gateway.post('/sms/incoming', form);
       expect(first.text).toContain('echo: Old');
       expect((await gateway.post('/sms/incoming', { ...form, MessageSid: form['SmsSid']! })).text).toBe(first.text);
@@ -185,7 +222,9 @@ describe('POST /sms/incoming', () => {
       expect([...asked].sort()).toEqual(['t0', 't1', 't2', 't3', 't4', 't5']);
       const stored = (await gateway.messages(phone)).filter(({ direction }) => direction === 'inbound').map(({ body }) => body);
       expect(asked).toEqual(stored);
-      expect(await received(phone)).toEqual(gateway.adapter.turns.map(({ texts }) => `twiml: echo: ${texts.map(({ body }) => body).join('\n')}`));
+      expect(await received(phone)).toEqual(
+        gateway.adapter.turns.map(({ texts }) => `twiml: echo: ${texts.map(({ body }) => body).join('\n')}`),
+      );
     });
 
     it('of many phones do not wait for one another', async () => {
@@ -222,7 +261,11 @@ describe('POST /sms/incoming', () => {
     it('without From, To and MessageSid names all three', async () => {
       const { status, problem } = await gateway.post('/sms/incoming', { AccountSid: gateway.twin.accountSid });
       expect(status).toBe(400);
-      expect(problem().errors.map(({ field }) => field).sort()).toEqual(['From', 'MessageSid', 'To']);
+      expect(
+        problem()
+          .errors.map(({ field }) => field)
+          .sort(),
+      ).toEqual(['From', 'MessageSid', 'To']);
     });
 
     it.each(['+19990000000', '999999', 'whatsapp:+19990000000', 'SomeName'])('to %s, where no agent answers, is 404', async (To) => {

@@ -22,7 +22,9 @@ describe('a text whose answer is not there within the reply budget', () => {
     eventually(async () => {
       await gateway.twin.settled();
       const messages = await gateway.messages(phone);
-      expect(messages.filter(({ direction, status, unsettled }) => direction === 'outbound' && (status !== 'delivered' || unsettled !== 0))).toEqual([]);
+      expect(
+        messages.filter(({ direction, status, unsettled }) => direction === 'outbound' && (status !== 'delivered' || unsettled !== 0)),
+      ).toEqual([]);
       expect(messages.filter(({ direction }) => direction === 'outbound').length).toBeGreaterThan(0);
     });
 
@@ -81,7 +83,13 @@ describe('a text whose answer is not there within the reply budget', () => {
     const phone = gateway.phone();
     const release = hold();
     const hungUp = new AbortController();
-    const form = gateway.signed('/sms/incoming', { AccountSid: gateway.twin.accountSid, MessageSid: newSid(), From: phone, To: NUMBER, Body: 'Hi' });
+    const form = gateway.signed('/sms/incoming', {
+      AccountSid: gateway.twin.accountSid,
+      MessageSid: newSid(),
+      From: phone,
+      To: NUMBER,
+      Body: 'Hi',
+    });
     const webhook = fetch(`${gateway.url}/sms/incoming`, { method: 'POST', ...form, signal: hungUp.signal });
     await eventually(() => expect(gateway.adapter.turns).toHaveLength(1));
     hungUp.abort();

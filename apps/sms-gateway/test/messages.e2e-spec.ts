@@ -21,13 +21,21 @@ describe('/api/v1/messages', () => {
   afterAll(() => gateway?.stop());
 
   const news = (changes: object = {}) => ({ from: NUMBER, to: phone, body: 'News', purpose: 'marketing', ...changes });
-  const list = async (query: string, caller = writer) => (await caller.get(`/messages?${query}`).expect(200)).body as { messages: Record<string, unknown>[]; next_before: string | null };
+  const list = async (query: string, caller = writer) =>
+    (await caller.get(`/messages?${query}`).expect(200)).body as { messages: Record<string, unknown>[]; next_before: string | null };
   const of = (number: string) => `phone=${encodeURIComponent(number)}`;
 
   describe('POST', () => {
     it('takes a message that the gate lets pass, and it arrives', async () => {
       const { status, body } = await writer.post('/messages', news());
-      expect([status, body]).toEqual([202, { message_id: expect.any(String), status: 'pending', decision: { decision_id: expect.any(String), verdict: 'allow', rule: 'none' } }]);
+      expect([status, body]).toEqual([
+        202,
+        {
+          message_id: expect.any(String),
+          status: 'pending',
+          decision: { decision_id: expect.any(String), verdict: 'allow', rule: 'none' },
+        },
+      ]);
       await eventually(async () => expect((await writer.get(`/messages/${body.message_id}`)).body).toMatchObject({ status: 'delivered' }));
       expect(await gateway.twin.inbox(phone)).toMatchObject([{ from: NUMBER, body: 'News', via: 'rest' }]);
     });
@@ -81,7 +89,12 @@ describe('/api/v1/messages', () => {
     });
 
     it('needs a key with the scope write', async () => {
-      for (const [scope, status] of [[null, 401], ['read', 403], ['write', 202], ['admin', 202]] as const) {
+      for (const [scope, status] of [
+        [null, 401],
+        ['read', 403],
+        ['write', 202],
+        ['admin', 202],
+      ] as const) {
         expect((await (await gateway.as(scope)).post('/messages', news())).status).toBe(status);
       }
     });
@@ -113,7 +126,9 @@ describe('/api/v1/messages', () => {
       await gateway.twin.settled();
       const [question, answer] = await gateway.messages(phone);
       for (const id of [question!.id, answer!.id]) {
-        const { transmission_path: path } = (await writer.get(`/messages/${id}`).expect(200)).body as { transmission_path: { hop: string; at: string; by: string; via?: string }[] };
+        const { transmission_path: path } = (await writer.get(`/messages/${id}`).expect(200)).body as {
+          transmission_path: { hop: string; at: string; by: string; via?: string }[];
+        };
         expect(path.map(({ hop, by }) => `${hop} by ${by}`)).toEqual([
           'received by sms-gateway',
           'stored by postgres',
@@ -135,14 +150,34 @@ describe('/api/v1/messages', () => {
       const [question, answer] = await gateway.messages(phone);
       const { body: asked } = await writer.get(`/messages/${question!.id}`);
       const { body: answered } = await writer.get(`/messages/${answer!.id}`);
-      expect(asked).toMatchObject({ direction: 'inbound', from: phone, to: NUMBER, body: 'Hi', segments: 1, encoding: 'GSM-7', answer_id: answer!.id, in_reply_to: null });
-      expect(answered).toMatchObject({ direction: 'outbound', from: NUMBER, to: phone, body: 'echo: Hi', in_reply_to: question!.id, session_id: asked.session_id, turn_id: asked.turn_id });
+      expect(asked).toMatchObject({
+        direction: 'inbound',
+        from: phone,
+        to: NUMBER,
+        body: 'Hi',
+        segments: 1,
+        encoding: 'GSM-7',
+        answer_id: answer!.id,
+        in_reply_to: null,
+      });
+      expect(answered).toMatchObject({
+        direction: 'outbound',
+        from: NUMBER,
+        to: phone,
+        body: 'echo: Hi',
+        in_reply_to: question!.id,
+        session_id: asked.session_id,
+        turn_id: asked.turn_id,
+      });
       expect(answered.decision).toMatchObject({ verdict: 'allow', rule: 'none' });
     });
 
     it('of another account, or of nobody, is not found', async () => {
       const { body } = await writer.post('/messages', news()).expect(202);
-      for (const [caller, id] of [[stranger, body.message_id], [writer, randomUUID()]] as const) {
+      for (const [caller, id] of [
+        [stranger, body.message_id],
+        [writer, randomUUID()],
+      ] as const) {
         const { status, body: problem } = await caller.get(`/messages/${id}`);
         expect([status, problem.code]).toEqual([404, 'message_not_found']);
       }
@@ -159,7 +194,7 @@ describe('/api/v1/messages', () => {
       const ids: string[] = [];
       for (const i of [1, 2, 3, 4, 5]) ids.unshift((await writer.post('/messages', news({ body: `n${i}` })).expect(202)).body.message_id);
       const pages: string[][] = [];
-      for (let before: string | null = ''; before !== null; ) {
+      for (let before: string | null = ''; before !== null;) {
         const page = await list(`${of(phone)}&limit=2${before && `&before=${before}`}`);
         pages.push(page.messages.map((message) => message['message_id'] as string));
         before = page.next_before;
@@ -182,14 +217,25 @@ describe('/api/v1/messages', () => {
       expect((await list(of(`whatsapp:${phone}`))).messages).toHaveLength(1);
     });
 
-    it.each(['limit=0', 'limit=201', 'limit=x', 'limit=', 'limit=1&limit=2', 'before=1', 'phone=', 'phone=a&phone=b', `phone=${'x'.repeat(65)}`])('?%s is a bad request', async (query) => {
+    it.each([
+      'limit=0',
+      'limit=201',
+      'limit=x',
+      'limit=',
+      'limit=1&limit=2',
+      'before=1',
+      'phone=',
+      'phone=a&phone=b',
+      `phone=${'x'.repeat(65)}`,
+    ])('?%s is a bad request', async (query) => {
       const { status, body } = await writer.get(`/messages?${query}`);
       expect([status, body.code, body.errors[0].field]).toEqual([400, 'invalid_request', query.split('=')[0]]);
     });
 
     it('needs a key', async () => {
       const nobody = await gateway.as(null);
-      for (const path of ['/messages', `/messages/${randomUUID()}`, '/consents?phone=x', '/numbers']) expect((await nobody.get(path)).status).toBe(401);
+      for (const path of ['/messages', `/messages/${randomUUID()}`, '/consents?phone=x', '/numbers'])
+        expect((await nobody.get(path)).status).toBe(401);
     });
   });
 });

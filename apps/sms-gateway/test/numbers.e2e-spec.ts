@@ -22,7 +22,8 @@ describe('/api/v1/numbers', () => {
     );
     return row!.id;
   };
-  const bind = (phone_number: string, agent_id?: string | null, caller = writer) => caller.post('/numbers', { phone_number, ...(agent_id !== undefined && { agent_id }) });
+  const bind = (phone_number: string, agent_id?: string | null, caller = writer) =>
+    caller.post('/numbers', { phone_number, ...(agent_id !== undefined && { agent_id }) });
   const text = (To: string, From = gateway.phone(), Body = 'Hello') => gateway.incoming({ To, From, Body });
 
   it('a number that was taken in is listed, and its texts go to its agent', async () => {
@@ -48,7 +49,9 @@ describe('/api/v1/numbers', () => {
     await text(phone_number, phone, 'two');
     expect(gateway.adapter.turns.map(({ agent_id }) => agent_id)).toEqual([first, second]);
     expect(new Set(gateway.adapter.turns.map(({ session_id }) => session_id)).size).toBe(1);
-    expect((await writer.get('/numbers')).body.numbers.filter((entry: { phone_number: string }) => entry.phone_number === phone_number)).toHaveLength(1);
+    expect(
+      (await writer.get('/numbers')).body.numbers.filter((entry: { phone_number: string }) => entry.phone_number === phone_number),
+    ).toHaveLength(1);
   });
 
   it('bound anew while a turn runs: the running call is void, and the new agent is asked', async () => {
@@ -112,7 +115,12 @@ describe('/api/v1/numbers', () => {
     await writer.delete(`/numbers/${encodeURIComponent(phone_number)}`).expect(204);
     held.resolve('too late');
     expect((await waiting).text).toMatch(/<Response\/>$/);
-    expect(await gateway.rows(`select 1 from routing.agent_sessions s join messaging.phone_numbers n on n.id = s.number_id where n.phone_number = $1 and s.ended_at is null`, [phone_number])).toEqual([]);
+    expect(
+      await gateway.rows(
+        `select 1 from routing.agent_sessions s join messaging.phone_numbers n on n.id = s.number_id where n.phone_number = $1 and s.ended_at is null`,
+        [phone_number],
+      ),
+    ).toEqual([]);
     expect((await text(phone_number, phone)).status).toBe(404);
     await writer.delete(`/numbers/${phone_number}`).expect(404);
     expect((await bind(phone_number, undefined, stranger)).status).toBe(201);
@@ -126,7 +134,19 @@ describe('/api/v1/numbers', () => {
     expect([again.status, again.body, again.headers['idempotent-replayed']]).toEqual([201, first.body, 'true']);
   });
 
-  it.each(['', '5551234', '+0555', '+1 555 000 1000', 'whatsapp:+15550001000', '+15550001000\n', "+1'; drop table x; --", '12', 7, null, undefined])('%j is no number', async (phone_number) => {
+  it.each([
+    '',
+    '5551234',
+    '+0555',
+    '+1 555 000 1000',
+    'whatsapp:+15550001000',
+    '+15550001000\n',
+    "+1'; drop table x; --",
+    '12',
+    7,
+    null,
+    undefined,
+  ])('%j is no number', async (phone_number) => {
     const { status, body } = await writer.post('/numbers', { phone_number });
     if (phone_number === '5551234') return expect(status).toBe(201);
     expect([status, body.code]).toEqual([400, 'invalid_request']);
@@ -138,10 +158,13 @@ describe('/api/v1/numbers', () => {
     expect(body.errors.map(({ field }: { field: string }) => field).sort()).toEqual(['(body)', 'agent_id']);
   });
 
-  it.each(['%00', '+1%00', '%ff', encodeURIComponent("' or 1=1 --"), encodeURIComponent('../../etc'), 'x'.repeat(150), '+15559999999'])('DELETE of %s, which nobody has, is the caller’s fault', async (path) => {
-    const { status } = await writer.delete(`/numbers/${path}`);
-    expect([400, 404]).toContain(status);
-  });
+  it.each(['%00', '+1%00', '%ff', encodeURIComponent("' or 1=1 --"), encodeURIComponent('../../etc'), 'x'.repeat(150), '+15559999999'])(
+    'DELETE of %s, which nobody has, is the caller’s fault',
+    async (path) => {
+      const { status } = await writer.delete(`/numbers/${path}`);
+      expect([400, 404]).toContain(status);
+    },
+  );
 
   it('needs a key: read to look, write to change', async () => {
     const [reader, nobody] = [await gateway.as('read'), await gateway.as(null)];
@@ -158,14 +181,18 @@ describe('/api/v1/numbers', () => {
 
     it('stores the token where nobody can read it', async () => {
       await stranger.put('/carrier-accounts', { account_sid: SID, auth_token: 'very-secret-token' }).expect(204);
-      const [row] = await gateway.rows<{ row: string }>('select row_to_json(c)::text as row from messaging.carrier_accounts c where account_sid = $1', [SID]);
+      const [row] = await gateway.rows<{ row: string }>(
+        'select row_to_json(c)::text as row from messaging.carrier_accounts c where account_sid = $1',
+        [SID],
+      );
       expect(row!.row).not.toContain('very-secret-token');
     });
 
     it('takes a new token of the same account, at once', async () => {
       const phone_number = number();
       await bind(phone_number, undefined, stranger).expect(201);
-      const signedWith = (token: string) => gateway.incoming({ AccountSid: SID, To: phone_number, From: gateway.phone(), Body: 'STOP' }, { token });
+      const signedWith = (token: string) =>
+        gateway.incoming({ AccountSid: SID, To: phone_number, From: gateway.phone(), Body: 'STOP' }, { token });
       expect((await signedWith('very-secret-token')).status).toBe(200);
       await stranger.put('/carrier-accounts', { account_sid: SID, auth_token: 'rotated-token' }).expect(204);
       expect((await signedWith('very-secret-token')).status).toBe(403);
@@ -174,7 +201,10 @@ describe('/api/v1/numbers', () => {
 
     it("refuses another account's, faulty fields and callers without the scope admin", async () => {
       const admin = await gateway.as('admin');
-      expect((await admin.put('/carrier-accounts', { account_sid: SID, auth_token: 'long-enough' })).body).toMatchObject({ status: 409, code: 'conflict' });
+      expect((await admin.put('/carrier-accounts', { account_sid: SID, auth_token: 'long-enough' })).body).toMatchObject({
+        status: 409,
+        code: 'conflict',
+      });
       const { body } = await admin.put('/carrier-accounts', { account_sid: 'AC1', auth_token: 'x' }).expect(400);
       expect(body.errors.map(({ field }: { field: string }) => field).sort()).toEqual(['account_sid', 'auth_token']);
       expect((await writer.put('/carrier-accounts', { account_sid: SID, auth_token: 'long-enough' })).status).toBe(403);

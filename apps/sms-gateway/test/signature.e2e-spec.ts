@@ -18,7 +18,8 @@ describe("the carrier's signature", () => {
   });
   afterAll(() => gateway?.stop());
 
-  const stored = async (sid: string) => (await gateway.rows('select 1 from messaging.message_history where message_sid = $1', [sid])).length;
+  const stored = async (sid: string) =>
+    (await gateway.rows('select 1 from messaging.message_history where message_sid = $1', [sid])).length;
   /** STOP is answered at once: what these tests ask is whether a text is taken. */
   const stop = (form: Form, signing?: Signing) => gateway.incoming({ Body: 'STOP', From: gateway.phone(), ...form }, signing);
 
@@ -35,7 +36,10 @@ describe("the carrier's signature", () => {
     const MessageSid = newSid();
     const { status, type } = await stop({ MessageSid, ...fields });
     expect([status, type]).toEqual([200, 'text/xml; charset=utf-8']);
-    const [message] = await gateway.rows<{ carrier_fields: object }>('select carrier_fields from messaging.message_history where message_sid = $1', [MessageSid]);
+    const [message] = await gateway.rows<{ carrier_fields: object }>(
+      'select carrier_fields from messaging.message_history where message_sid = $1',
+      [MessageSid],
+    );
     expect(message!.carrier_fields).toMatchObject(fields);
   });
 
@@ -55,7 +59,14 @@ describe("the carrier's signature", () => {
     ['signed with a slash at the end', {}, { signedUrl: 'https://sms.example.com/darkspere/sms/incoming/' }],
     ['signed for the other webhook', {}, { signedUrl: 'https://sms.example.com/darkspere/sms/status' }],
     ['signed with a query that was not sent', {}, { signedUrl: 'https://sms.example.com/darkspere/sms/incoming?a=1' }],
-    ['signed for the address we listen at, with forwarding headers', {}, { signedUrl: 'https://evil.example.com/sms/incoming', headers: { 'x-forwarded-host': 'evil.example.com', 'x-forwarded-proto': 'https' } }],
+    [
+      'signed for the address we listen at, with forwarding headers',
+      {},
+      {
+        signedUrl: 'https://evil.example.com/sms/incoming',
+        headers: { 'x-forwarded-host': 'evil.example.com', 'x-forwarded-proto': 'https' },
+      },
+    ],
   ])('a form %s is refused, and nothing is stored', async (_, fields, signing) => {
     const MessageSid = newSid();
     const { status, problem } = await stop({ MessageSid, ...fields }, signing);
@@ -67,11 +78,18 @@ describe("the carrier's signature", () => {
     ['changed', (form) => ({ ...form, Body: 'START' })],
     ['added', (form) => ({ ...form, OptOutType: 'START' })],
     ['added, empty', (form) => ({ ...form, Empty: '' })],
-    ['removed', ({ NumMedia: _, ...form }) => form],
+    ['removed', ({ NumMedia: _removed, ...form }) => form],
     ['renamed', ({ Body: body, ...form }) => ({ ...form, body: body! })],
     ['doubled', (form) => ({ ...form, Body: ['STOP', 'START'] })],
   ])('a form in which one field was %s after it was signed is refused', async (_, tamper) => {
-    const signedForm = { AccountSid: gateway.twin.accountSid, MessageSid: newSid(), To: NUMBER, From: gateway.phone(), Body: 'STOP', NumMedia: '0' };
+    const signedForm = {
+      AccountSid: gateway.twin.accountSid,
+      MessageSid: newSid(),
+      To: NUMBER,
+      From: gateway.phone(),
+      Body: 'STOP',
+      NumMedia: '0',
+    };
     expect((await gateway.post('/sms/incoming', tamper(signedForm), { signedForm })).status).toBe(403);
     expect(await stored(signedForm.MessageSid)).toBe(0);
     expect((await gateway.post('/sms/incoming', signedForm)).status).toBe(200);
@@ -89,12 +107,14 @@ describe("the carrier's signature", () => {
     const ours = await stop({ ...theirs, To: NUMBER }, { token: THEIR_TOKEN });
     expect([ours.status, ours.problem().code]).toEqual([404, 'number_not_found']);
     expect((await stop({ To: THEIR_NUMBER })).status).toBe(404);
-    const [contact] = await gateway.rows<{ account_id: string }>('select account_id from messaging.contacts where phone = $1', [theirs.From]);
+    const [contact] = await gateway.rows<{ account_id: string }>('select account_id from messaging.contacts where phone = $1', [
+      theirs.From,
+    ]);
     expect(contact).toEqual({ account_id: gateway.otherAccount });
   });
 
   it('is checked before the form, and the form before the number', async () => {
-    const broken = { From: 'no number\n', To: '+19990000000' };
+    const broken = { From: 'no\nnumber', To: '+19990000000' };
     expect((await stop(broken, { token: 'guessed' })).status).toBe(403);
     expect((await stop(broken)).status).toBe(400);
     expect((await stop({ To: '+19990000000' }, { token: 'guessed' })).status).toBe(403);
@@ -104,7 +124,8 @@ describe("the carrier's signature", () => {
   it('a missing AccountSid, or one that nobody knows, means the environment', async () => {
     const { AccountSid: _, ...form }: Form = { AccountSid: '', MessageSid: newSid(), To: NUMBER, From: gateway.phone(), Body: 'STOP' };
     expect((await gateway.post('/sms/incoming', form)).status).toBe(200);
-    for (const AccountSid of ['', `AC${'c'.repeat(32)}`, 'nobody', ['AC1', THEIR_SID]]) expect((await stop({ AccountSid })).status).toBe(200);
+    for (const AccountSid of ['', `AC${'c'.repeat(32)}`, 'nobody', ['AC1', THEIR_SID]])
+      expect((await stop({ AccountSid })).status).toBe(200);
   });
 
   it.each([
@@ -120,7 +141,8 @@ describe("the carrier's signature", () => {
   });
 
   it('bodies that are no form are refused, and none of them is our fault', async () => {
-    const sign = (params: object) => twilio.getExpectedTwilioSignature(gateway.twin.authToken, `${gateway.publicBaseUrl}/sms/incoming`, params as Record<string, string>);
+    const sign = (params: object) =>
+      twilio.getExpectedTwilioSignature(gateway.twin.authToken, `${gateway.publicBaseUrl}/sms/incoming`, params as Record<string, string>);
     const bodies: [string, string, number[]][] = [
       ['', 'application/x-www-form-urlencoded', [400]],
       ['{"AccountSid":{"a":1},"From":7}', 'application/json', [400, 403]],

@@ -107,7 +107,11 @@ begin
       -- An opt-out may have committed while we waited for a session: its fence came first, so the epoch is not 0 or the
       -- session is new.
       if v_fenced is not null then
-        v_out := v_out || messaging.hold_opted_out(v_contacts, p_now);
+        v_out := v_out || array(select id from messaging.contacts where id = any (v_contacts) and 'all' = any (suppressed));
+        -- Only the sessions that are ours already: the opt-out has fenced the contact's others, and their locks are not in order.
+        perform routing.fence_session(x.id, p_now) from (
+          select distinct (v_boxes -> (v_ids[i]::text) ->> 'session_id')::uuid as id from generate_subscripts(v_ids, 1) i
+          where v_contacts[i] = any (v_out) and v_boxes ? (v_ids[i]::text)) x;
       end if;
     end if;
     if v_intent in ('opt_out', 'opt_in', 'help') and not coalesce((p_texts -> 0 ->> 'is_answered_by_carrier')::boolean, false) then
@@ -172,16 +176,6 @@ begin
     return 'help';
   end if;
   return null;
-end $$;
-
--- Of these contacts, those that are opted out by now; their sessions are fenced.
-create or replace function messaging.hold_opted_out(p_contacts uuid[], p_now timestamptz) returns uuid[]
-language plpgsql as $$
-declare v_out uuid[];
-begin
-  v_out := array(select id from messaging.contacts where id = any (p_contacts) and 'all' = any (suppressed));
-  perform routing.fence_contact(x, p_now) from unnest(v_out) x;
-  return v_out;
 end $$;
 
 -- Our own words after a keyword, ready for the webhook that waits.

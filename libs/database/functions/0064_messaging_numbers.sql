@@ -16,13 +16,16 @@ end $$;
 -- Gives a number back: no text to it is accepted any more, and its sessions end.
 create or replace function messaging.release_number(p_account uuid, p_number text, p_now timestamptz) returns boolean
 language plpgsql as $$
-declare v_id uuid;
+declare
+  v_id uuid;
+  v_closed uuid[];
 begin
   update messaging.phone_numbers set released_at = p_now
   where account_id = p_account and phone_number = p_number and released_at is null returning id into v_id;
   if not found then return false; end if;
-  update messaging.message_history set status = 'closed'
-  where id in (select routing.end_sessions_of(v_id, p_now)) and status = 'waiting';
+  -- In a statement of its own: a join may call the function once for each row.
+  v_closed := array(select routing.end_sessions_of(v_id, p_now));
+  update messaging.message_history set status = 'closed' where id = any (v_closed) and status = 'waiting';
   return true;
 end $$;
 

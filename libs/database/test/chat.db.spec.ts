@@ -50,7 +50,7 @@ describe('texts that come by POST /mcp/chat', () => {
     expect(received).toMatchObject({ session_id: phone.session, ring: true, held: false });
     expect(await result(received.message_id)).toBeNull();
     const turn = await phone.claimed();
-    expect(await engine.complete(turn, 'part one, ', 'part two')).toMatchObject({ outcome: 'answered', is_due: false, waiters: [] });
+    expect(await engine.complete(turn, 'part one,', 'part two')).toMatchObject({ outcome: 'answered', is_due: false, waiters: [] });
     expect(await result(received.message_id)).toMatchObject({ status: 'answered', turn_status: 'answered', turn_id: turn.turn_id, message: 'part one, part two' });
     engine.pass(60_000);
     expect((await engine.due()).sends).toEqual([]);

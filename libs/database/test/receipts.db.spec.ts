@@ -46,16 +46,18 @@ describe('what the carrier says of our messages', () => {
   it('the same callback at the same time many times counts once', async () => {
     const { answer, sid } = await handedOut();
     const outcomes = await Promise.all(Array.from({ length: 8 }, () => engine.receipt(answer, sid, 'sent')));
-    expect(outcomes.filter(({ frees }) => frees)).toHaveLength(1);
+    expect(outcomes).toEqual(Array(8).fill({ known: true, frees: false }));
     const { transmission_path: path, message_sid } = await engine.message(answer);
     expect(path.filter(({ hop }) => hop === 'sent')).toHaveLength(1);
     expect(message_sid).toBe(sid);
   });
 
-  it('a receipt settles the message: it is not looked up, sent or freed again', async () => {
-    const { answer, sid } = await handedOut();
+  it('a receipt settles the message: it is not looked up or sent again, and says once whether others waited for it', async () => {
+    const { phone, answer, sid } = await handedOut();
+    const { answer: next } = await phone.answered();
     expect(await engine.receipt(answer, sid, 'queued')).toEqual({ known: true, frees: true });
     expect(await engine.receipt(answer, sid, 'sent')).toEqual({ known: true, frees: false });
+    await engine.rows('delete from messaging.outbox where message_id = $1', [next]);
     await engine.sql.value('messaging.requeue', [answer, engine.now]);
     engine.pass(60_000);
     expect((await engine.due()).sends).toEqual([]);
@@ -69,6 +71,16 @@ describe('what the carrier says of our messages', () => {
     expect(await engine.message(answer)).toMatchObject({ message_sid: sid, status: 'delivered' });
     await engine.receipt(answer, 'SM-other', 'read');
     expect(await engine.alerts(answer)).toEqual([{ kind: 'message_sent_twice', severity: 'critical', occurrences: 2 }]);
+  });
+
+  it('a callback that another account’s credentials signed changes nothing', async () => {
+    const { answer, sid } = await handedOut();
+    const stranger = await engine.cell<string>(`insert into security.accounts (name) values ('theirs') returning id`);
+    const receive = (account: string): Promise<object> => engine.sql.value('messaging.record_receipt', [answer, sid, 'failed', '30007', engine.now, account]);
+    expect(await receive(stranger)).toEqual({ known: false });
+    expect(await engine.message(answer)).toMatchObject({ status: 'handed_out', message_sid: null });
+    expect(await receive(engine.account)).toMatchObject({ known: true });
+    expect(await engine.message(answer)).toMatchObject({ status: 'failed' });
   });
 
   it('a callback about a message that we do not know, or about a text of theirs, is no error', async () => {

@@ -111,11 +111,10 @@ describe('a route that is @Scoped', () => {
     const known = await keyWith(['read']);
     const unknown = newApiKey(randomBytes).key;
     const forged = newApiKey(randomBytes).key;
-    await database.pool.query(`insert into security.api_keys (account_id, prefix, secret_hash, label, scopes) values ($1, $2, $3, 'x', '{read}')`, [
-      account,
-      forged.slice(8, 16),
-      newApiKey(randomBytes).hash,
-    ]);
+    await database.pool.query(
+      `insert into security.api_keys (account_id, prefix, secret_hash, label, scopes) values ($1, $2, $3, 'x', '{read}')`,
+      [account, forged.slice(8, 16), newApiKey(randomBytes).hash],
+    );
     const answers = await Promise.all([unknown, forged].map((key) => ask(`Bearer ${key}`)));
     const { instance: _, ...first } = answers[0]!.body as Record<string, unknown>;
     expect(answers.map(({ status }) => status)).toEqual([401, 401]);

@@ -8,7 +8,10 @@ import { validationPipe } from './validation.js';
 
 /** An app with the HTTP side that every app has, to be asked through `inject`. */
 export const serve = async (parts: ModuleMetadata): Promise<NestFastifyApplication> => {
-  const module = await Test.createTestingModule({ ...parts, providers: [{ provide: APP_FILTER, useClass: ProblemFilter }, ...(parts.providers ?? [])] }).compile();
+  const module = await Test.createTestingModule({
+    ...parts,
+    providers: [{ provide: APP_FILTER, useClass: ProblemFilter }, ...(parts.providers ?? [])],
+  }).compile();
   const app = module.createNestApplication<NestFastifyApplication>(createAdapter(), { logger: false });
   app.useGlobalPipes(validationPipe());
   await app.init();

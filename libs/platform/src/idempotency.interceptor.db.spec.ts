@@ -38,7 +38,7 @@ describe('a POST with an Idempotency-Key', () => {
   beforeAll(async () => {
     database = await createTestDatabase();
     app = await serve({ controllers: [Orders], providers: [{ provide: Sql, useValue: new Sql(database.pool) }] });
-    [ours, theirs] = await Promise.all(['ours', 'theirs'].map(keyOf)) as [string, string];
+    [ours, theirs] = (await Promise.all(['ours', 'theirs'].map(keyOf))) as [string, string];
   });
   beforeEach(() => {
     done = [];
@@ -61,9 +61,14 @@ describe('a POST with an Idempotency-Key', () => {
   const post = async (idempotencyKey: string | undefined, payload: object = { name: 'a' }, { caller = ours, url = '/orders' } = {}) => {
     const headers = { authorization: `Bearer ${caller}`, ...(idempotencyKey !== undefined && { 'idempotency-key': idempotencyKey }) };
     const response = await app.inject({ method: 'POST', url, payload, headers });
-    return { status: response.statusCode, body: response.json<Record<string, unknown>>(), replayed: response.headers['idempotent-replayed'] };
+    return {
+      status: response.statusCode,
+      body: response.json<Record<string, unknown>>(),
+      replayed: response.headers['idempotent-replayed'],
+    };
   };
-  const age = (key: string, interval: string) => database.pool.query('update security.idempotent_requests set created_at = created_at - $2::interval where key = $1', [key, interval]);
+  const age = (key: string, interval: string) =>
+    database.pool.query('update security.idempotent_requests set created_at = created_at - $2::interval where key = $1', [key, interval]);
 
   it('is done once, and its repeat gets the first answer', async () => {
     const key = randomUUID();
@@ -142,7 +147,8 @@ describe('a POST with an Idempotency-Key', () => {
   it('without a key, or with one on a GET, is done each time', async () => {
     await post(undefined);
     await post(undefined);
-    for (const _ of [1, 2]) await app.inject({ method: 'GET', url: '/orders', headers: { authorization: `Bearer ${ours}`, 'idempotency-key': 'k' } });
+    for (const _ of [1, 2])
+      await app.inject({ method: 'GET', url: '/orders', headers: { authorization: `Bearer ${ours}`, 'idempotency-key': 'k' } });
     expect(done).toEqual(['a', 'a', 'list', 'list']);
   });
 
@@ -155,7 +161,13 @@ describe('a POST with an Idempotency-Key', () => {
   it('answers a result that is nothing with nothing, both times', async () => {
     work = () => undefined;
     const key = randomUUID();
-    const send = () => app.inject({ method: 'POST', url: '/orders', payload: { name: 'a' }, headers: { authorization: `Bearer ${ours}`, 'idempotency-key': key } });
+    const send = () =>
+      app.inject({
+        method: 'POST',
+        url: '/orders',
+        payload: { name: 'a' },
+        headers: { authorization: `Bearer ${ours}`, 'idempotency-key': key },
+      });
     const [first, second] = [await send(), await send()];
     expect([second.statusCode, second.body]).toEqual([first.statusCode, first.body]);
   });

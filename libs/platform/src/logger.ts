@@ -24,7 +24,10 @@ export class JsonLogger implements LoggerService {
   private readonly pino: Pino;
 
   constructor(app: string, level: string, out: DestinationStream = pino.destination(1)) {
-    this.pino = pino({ level, base: { app }, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } }, out);
+    this.pino = pino(
+      { level, base: { app }, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
+      out,
+    );
   }
 
   log(message: unknown, ...rest: unknown[]): void {
@@ -50,7 +53,8 @@ export class JsonLogger implements LoggerService {
   private write(level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal', message: unknown, rest: unknown[]): void {
     if (!this.pino.isLevelEnabled(level)) return;
     const context = typeof rest.at(-1) === 'string' ? (rest.at(-1) as string) : undefined;
-    const stack = rest.length > 1 && typeof rest[0] === 'string' ? mask(rest[0]) : message instanceof Error ? mask(message.stack ?? '') : undefined;
+    const stack =
+      rest.length > 1 && typeof rest[0] === 'string' ? mask(rest[0]) : message instanceof Error ? mask(message.stack ?? '') : undefined;
     this.pino[level]({ context, stack }, mask(asText(message)));
   }
 }

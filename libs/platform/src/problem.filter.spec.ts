@@ -15,7 +15,8 @@ const ERRORS: Record<string, () => Error> = {
   unnamed: () => new DomainError('no_such_code', 'secret 42'),
   http: () => new ForbiddenException('Not you'),
   bug: () => new TypeError('cannot read secret 42'),
-  database: () => Object.assign(new Error('duplicate key value violates "secret 42"'), { code: '23505', detail: 'Key (phone)=(+15551234567)' }),
+  database: () =>
+    Object.assign(new Error('duplicate key value violates "secret 42"'), { code: '23505', detail: 'Key (phone)=(+15551234567)' }),
   nothing: () => undefined as never,
 };
 
@@ -54,14 +55,27 @@ describe('what goes wrong in a request', () => {
     const { statusCode, headers, body } = await response;
     expect(headers['content-type']).toBe('application/problem+json; charset=utf-8');
     const problem = JSON.parse(body) as Record<string, unknown>;
-    expect(problem).toMatchObject({ type: 'about:blank', title: expect.any(String), status: statusCode, code: expect.stringMatching(/^[a-z_]+$/), detail: expect.any(String), instance: expect.any(String) });
+    expect(problem).toMatchObject({
+      type: 'about:blank',
+      title: expect.any(String),
+      status: statusCode,
+      code: expect.stringMatching(/^[a-z_]+$/),
+      detail: expect.any(String),
+      instance: expect.any(String),
+    });
     return problem;
   };
   const get = (url: string) => problemOf(app.inject({ method: 'GET', url }) as never);
-  const post = (payload: string, contentType = 'application/json', url = '/orders') => problemOf(app.inject({ method: 'POST', url, payload, headers: { 'content-type': contentType } }) as never);
+  const post = (payload: string, contentType = 'application/json', url = '/orders') =>
+    problemOf(app.inject({ method: 'POST', url, payload, headers: { 'content-type': contentType } }) as never);
 
   it('a rule that was broken has its own code and status', async () => {
-    expect(await get('/fails/domain')).toMatchObject({ status: 409, code: 'number_taken', title: 'number taken', detail: 'Another account uses this number.' });
+    expect(await get('/fails/domain')).toMatchObject({
+      status: 409,
+      code: 'number_taken',
+      title: 'number taken',
+      detail: 'Another account uses this number.',
+    });
     expect(await get('/fails/details')).toMatchObject({ status: 409, code: 'send_refused', errors: { rule: 'opted_out' } });
     expect(await get('/fails/http')).toMatchObject({ status: 403, code: 'forbidden', detail: 'Not you' });
     expect(await get('/bad')).toMatchObject({ status: 400, code: 'invalid_request' });
@@ -86,7 +100,9 @@ describe('what goes wrong in a request', () => {
     const problem = await post(JSON.stringify({ name: 7, lines: [{ count: 1 }, { count: 0 }], more: 1 }));
     expect(problem).toMatchObject({ status: 400, code: 'invalid_request' });
     expect((problem['errors'] as { field: string }[]).map(({ field }) => field).sort()).toEqual(['(body)', 'lines.1.count', 'name']);
-    expect((await post(JSON.stringify({ name: 'x', lines: Array.from({ length: 2_000 }, () => ({ count: 0 })) })))['errors']).toHaveLength(50);
+    expect((await post(JSON.stringify({ name: 'x', lines: Array.from({ length: 2_000 }, () => ({ count: 0 })) })))['errors']).toHaveLength(
+      50,
+    );
     expect(await get('/orders?limit=x')).toMatchObject({ status: 400, errors: [{ field: 'limit', message: 'must be a number' }] });
   });
 
@@ -94,9 +110,12 @@ describe('what goes wrong in a request', () => {
     expect(await post(body)).toMatchObject({ status: 400, code: 'invalid_request', errors: [{ field: '(body)' }] });
   });
 
-  it.each(['{"name":', 'not json', '', '{"name":"x","__proto__":{"a":1}}', '{"constructor":{"prototype":{"a":1}}}'])('the body %j is a bad request', async (body) => {
-    expect(await post(body)).toMatchObject({ status: 400, code: 'invalid_request' });
-  });
+  it.each(['{"name":', 'not json', '', '{"name":"x","__proto__":{"a":1}}', '{"constructor":{"prototype":{"a":1}}}'])(
+    'the body %j is a bad request',
+    async (body) => {
+      expect(await post(body)).toMatchObject({ status: 400, code: 'invalid_request' });
+    },
+  );
 
   it('what Fastify refuses before any handler has the same form', async () => {
     expect(await post(JSON.stringify({ name: 'x'.repeat(1_100_000) }))).toMatchObject({ status: 413, code: 'payload_too_large' });

@@ -34,11 +34,20 @@ const send = (problem: Problem, request: FastifyRequest, reply: FastifyReply): v
   void reply
     .status(problem.status)
     .header('content-type', 'application/problem+json; charset=utf-8')
-    .send({ type: 'about:blank', title: problem.code.replaceAll('_', ' '), status: problem.status, code: problem.code, detail: problem.detail, instance: request.id, ...(problem.details === undefined ? {} : { errors: problem.details }) });
+    .send({
+      type: 'about:blank',
+      title: problem.code.replaceAll('_', ' '),
+      status: problem.status,
+      code: problem.code,
+      detail: problem.detail,
+      instance: request.id,
+      ...(problem.details === undefined ? {} : { errors: problem.details }),
+    });
 };
 
 /** For what Fastify refuses before it has a route (a path that is no URL), where no filter is asked. */
-export const answerFrameworkError = (error: Error, request: FastifyRequest, reply: FastifyReply): void => send(describe(error), request, reply);
+export const answerFrameworkError = (error: Error, request: FastifyRequest, reply: FastifyReply): void =>
+  send(describe(error), request, reply);
 
 /** Everything that goes wrong in an HTTP request leaves as `application/problem+json` with a stable `code`. */
 @Catch()

@@ -45,10 +45,10 @@ describe('splitReply', () => {
 });
 
 describe('sendable', () => {
-  it('leaves out what XML 1.0 cannot hold, and nothing else', () => {
+  it('leaves out what XML 1.0 cannot hold and control characters, and nothing else', () => {
     const all = Array.from({ length: 0x10000 }, (_, code) => String.fromCharCode(code)).filter((character) => character.isWellFormed());
-    const isXml = (character: string) => /[\t\n\r\u0020-\ufffd]/.test(character);
-    expect(sendable(all.join(''))).toBe(all.filter(isXml).join(''));
+    const isShown = (character: string) => /[\t\n\r\u0020-\u007e\u00a0-\ufffd]/.test(character);
+    expect(sendable(all.join(''))).toBe(all.filter(isShown).join(''));
     expect(sendable('a\ud800b😀')).toBe('a\ufffdb😀');
     expect(splitReply(' \u0007 \u0000x ')[0]!.body).toBe('x');
   });

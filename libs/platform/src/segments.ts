@@ -27,7 +27,7 @@ const smarten = (body: string): string => {
 };
 
 /** A text without what no phone shows and TwiML cannot hold: control characters other than line ends and tabs, halves of characters. */
-export const sendable = (text: string): string => text.replace(/[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g, '').toWellFormed();
+export const sendable = (text: string): string => text.replace(/(?![\t\n\r])[\p{Cc}\ufffe\uffff]/gu, '').toWellFormed();
 
 /** Where to cut: after a paragraph, a sentence or a word in the last third; else between two whole characters. */
 const cutAt = (text: string, limit: number): number => {

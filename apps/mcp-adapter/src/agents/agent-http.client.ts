@@ -71,8 +71,7 @@ export class AgentHttpClient implements OnApplicationShutdown {
     }
   };
 
-  /** At shutdown the turns have drained; what is still open is idle. */
-  /** Not earlier: running turns are finished before. */
+  /** Not earlier: by now the turns have drained, and what is still open is idle. */
   async onApplicationShutdown(): Promise<void> {
     await this.dispatcher.destroy();
   }

@@ -39,7 +39,7 @@ describe('ChatClient', () => {
     answering = json(good);
   });
   afterAll(async () => {
-    await http.onModuleDestroy();
+    await http.onApplicationShutdown();
     await server.close();
   });
 
@@ -161,6 +161,7 @@ describe('ChatClient', () => {
       ['with an empty message', 'agent_answer_invalid', false, json({ ...good, message: '' })],
       ['with a message of spaces', 'agent_answer_invalid', false, json({ ...good, message: ' \n\t\u00a0' })],
       ['with a message of U+0000', 'agent_answer_invalid', false, json({ ...good, message: '\u0000' })],
+      ['with a message of control characters', 'agent_answer_invalid', false, json({ ...good, message: '\u0001\u0007' })],
       ['with no message', 'agent_answer_invalid', false, json({ ...good, message: undefined })],
       ['with a message that is no string', 'agent_answer_invalid', false, json({ ...good, message: { echo: 1 } })],
       ['with a message that is too long', 'agent_answer_too_large', false, json({ ...good, message: 'x'.repeat(16_001) })],
@@ -211,7 +212,7 @@ describe('ChatClient', () => {
       const client = new AgentHttpClient(new Egress('', () => Promise.reject(Object.assign(new Error('x'), { code: 'ENOTFOUND' }))));
       const failure = await failureOf(new ChatClient(client).ask(agentAt('https://gone.example/'), turn(), never));
       expect(failure).toMatchObject({ code: 'agent_unreachable' });
-      await client.onModuleDestroy();
+      await client.onApplicationShutdown();
     });
 
     it('when it speaks no TLS', async () => {
@@ -234,7 +235,7 @@ describe('ChatClient', () => {
       await egress.check(url);
       expect(await failureOf(new ChatClient(client).ask(agentAt(url), turn(), never))).toMatchObject({ code: 'agent_refused', retryable: false });
       expect(server.connections()).toBe(before);
-      await client.onModuleDestroy();
+      await client.onApplicationShutdown();
     });
   });
 
@@ -287,7 +288,7 @@ describe('ChatClient', () => {
       const client = new AgentHttpClient(new Egress('', () => new Promise(() => undefined)));
       const failure = await failureOf(new ChatClient(client).ask(agentAt('https://slow-dns.example/'), turn(), AbortSignal.timeout(50)));
       expect(failure).toMatchObject({ code: 'agent_timeout' });
-      await client.onModuleDestroy();
+      await client.onApplicationShutdown();
     });
 
     it('before the call makes no request', async () => {

@@ -82,7 +82,7 @@ export class McpConnections implements OnApplicationShutdown {
     }
   }
 
-  /** Not earlier: running turns are finished before. */
+  /** Not earlier: by now the turns have drained. */
   onApplicationShutdown(): void {
     this.lines.clear();
   }

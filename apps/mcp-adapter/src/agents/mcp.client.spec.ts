@@ -26,8 +26,8 @@ describe('McpClient', () => {
     mcp = new McpClient(connections);
   });
   afterEach(async () => {
-    connections.onModuleDestroy();
-    await http.onModuleDestroy();
+    connections.onApplicationShutdown();
+    await http.onApplicationShutdown();
     await server.close();
   });
 
@@ -277,7 +277,7 @@ describe('McpClient', () => {
     const failure = await failureOf(new McpClient(new McpConnections(guarded)).ask(agentAt(server.url), turn(), never));
     expect(failure).toMatchObject({ code: 'agent_refused', retryable: false });
     expect(server.connections()).toBe(0);
-    await guarded.onModuleDestroy();
+    await guarded.onApplicationShutdown();
   });
 
   it('fails as unreachable when nothing listens', async () => {

@@ -23,7 +23,7 @@ describe('ProbeService', () => {
     probes = new ProbeService(egress, new McpProbe(http), new ChatProbe(new ChatClient(http), http));
   });
   afterEach(async () => {
-    await http.onModuleDestroy();
+    await http.onApplicationShutdown();
     await server.close();
   });
 

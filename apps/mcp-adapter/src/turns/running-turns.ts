@@ -19,7 +19,7 @@ export class RunningTurns implements OnModuleInit {
   ) {}
 
   async onModuleInit(): Promise<void> {
-    await this.broadcasts.subscribe(turnSuperseded, ({ turnId }) => this.cancel((turn) => turn.turn_id === turnId));
+    await this.broadcasts.subscribe(turnSuperseded, ({ turnId }) => this.cancel(turnId));
   }
 
   /** Starts `run` and keeps the turn's lease until it ends. `run` must not reject. */
@@ -29,8 +29,8 @@ export class RunningTurns implements OnModuleInit {
     this.running.set(turn.lease_token, { turn, controller, done });
   }
 
-  private cancel(isVoid: (turn: ClaimedTurn) => boolean): void {
-    for (const { turn, controller } of this.running.values()) if (isVoid(turn)) controller.abort(new Error('superseded'));
+  private cancel(turnId: string): void {
+    for (const { turn, controller } of this.running.values()) if (turn.turn_id === turnId) controller.abort(new Error('superseded'));
   }
 
   @Interval(LEASE_MS / 3)
@@ -41,7 +41,7 @@ export class RunningTurns implements OnModuleInit {
     try {
       const good = new Set(await this.turns.extend(held.map(({ turn }) => turn)));
       // Whoever lost its lease (moved session, too slow a heartbeat) works for nothing.
-      for (const { turn, controller } of held) if (!good.has(turn.lease_token)) controller.abort(new Error('superseded'));
+      for (const { turn, controller } of held) if (!good.has(turn.lease_token)) controller.abort(new Error('the lease is lost'));
     } catch (error) {
       this.logger.warn(`leases were not extended: ${(error as Error).message}`);
     } finally {

@@ -83,6 +83,6 @@ export class TurnsService {
 
   onModuleDestroy(): void {
     this.isClosing = true;
-    for (const sessionId of [...this.alarms.keys()]) this.clearAlarm(sessionId);
+    for (const sessionId of this.alarms.keys()) this.clearAlarm(sessionId);
   }
 }

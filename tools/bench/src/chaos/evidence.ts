@@ -1,6 +1,13 @@
 import type { SentText } from './load.js';
 import type { InboxMessage, TwinEvent } from './twin.client.js';
 
+/** One step of a message's way, as the product wrote it down. */
+export interface Hop {
+  hop: string;
+  at: string;
+  by: string;
+}
+
 /** Times are in milliseconds since 1970. */
 export interface StoredText {
   id: string;
@@ -23,7 +30,7 @@ export interface StoredAnswer {
   status: string;
   handed_via: string | null;
   handed_at: number[];
-  path: unknown;
+  path: readonly Hop[];
 }
 
 export interface StoredTurn {

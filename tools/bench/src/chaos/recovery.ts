@@ -1,10 +1,11 @@
 import { thinkingMs } from './cast.js';
-import type { Evidence, Happened } from './evidence.js';
+import type { Evidence, Happened, StoredAnswer, StoredText } from './evidence.js';
 
 /** How long a text whose turn ran in a killed adapter then waited for its answer. */
 export interface Recovery {
   killedAt: number;
   textId: string;
+  sid: string | null;
   /** Null: no answer came. */
   ms: number | null;
   isSlow: boolean;
@@ -21,30 +22,42 @@ const RESTART_SHADOW_MS = 1_000;
 const ON_THE_WAY = ['sms-gateway', 'mcp-adapter', 'postgres', 'redis'];
 
 /** One for each text under way at each kill of an adapter that hit one. */
-export const recoveriesOf = ({ happened, texts, sent }: Evidence, answeredAt: (textId: string) => number | null): Recovery[] => {
-  const agents = new Map(sent.map(({ sid, agent }) => [sid, agent]));
-  const agentOf = new Map(texts.map(({ id, message_sid }) => [id, agents.get(message_sid)]));
-  return happened.flatMap((kill) =>
+export const recoveriesOf = (evidence: Evidence, answeredAt: (textId: string) => number | null): Recovery[] => {
+  const agents = new Map(evidence.sent.map(({ sid, agent }) => [sid, agent]));
+  const textOf = new Map(evidence.texts.map((text) => [text.id, text]));
+  return evidence.happened.flatMap((kill) =>
     (kill.runningTexts ?? []).flatMap((textId): Recovery[] => {
       const at = answeredAt(textId);
       // It was answered before the kill: complete, but the lease was not seen to be gone yet.
       if (at !== null && at < kill.at) return [];
       const ms = at === null ? null : at - kill.at;
-      const until = at ?? Infinity;
-      const others = happened.filter(
-        (other) => other !== kill && mayDelay(other, agentOf.get(textId)) && other.at <= until && shadowEnd(other) >= kill.at,
-      );
-      return [
-        {
-          killedAt: kill.at,
-          textId,
-          ms,
-          isSlow: ms === null || ms - thinkingMs(agentOf.get(textId)) > LIMIT_MS,
-          others: others.map(({ name, what }) => `${name} ${what}`),
-        },
-      ];
+      const text = textOf.get(textId);
+      const agent = agents.get(text?.message_sid ?? '');
+      const isSlow = ms === null || ms - thinkingMs(agent) > LIMIT_MS;
+      const others = evidence.happened
+        .filter((other) => other !== kill && mayDelay(other, agent) && other.at <= (at ?? Infinity) && shadowEnd(other) >= kill.at)
+        .map(({ name, what }) => `${name} ${what}`);
+      if (text && isBehindDoubt(text, kill.at, evidence)) others.push('an earlier answer of the session was in doubt at the carrier');
+      return [{ killedAt: kill.at, textId, sid: text?.message_sid ?? null, ms, isSlow, others }];
     }),
   );
+};
+
+/** An earlier answer was handed out before the kill and settled more than a second after it: later answers wait for that. */
+const isBehindDoubt = ({ session_id, turn_id }: StoredText, killedAt: number, { answers }: Evidence): boolean =>
+  answers.some(
+    (answer) =>
+      answer.session_id === session_id &&
+      answer.turn_id !== turn_id &&
+      (answer.handed_at[0] ?? Infinity) < killedAt &&
+      settledAt(answer) > killedAt + 1_000,
+  );
+
+/** When the carrier's first word about its last hand-out was stored. */
+const settledAt = ({ path }: StoredAnswer): number => {
+  const last = path.findLastIndex(({ hop }) => hop === 'handed_out');
+  const receipt = path.slice(last + 1).find(({ by }) => by === 'carrier');
+  return receipt ? Date.parse(receipt.at) : Infinity;
 };
 
 const mayDelay = ({ kind, name, what }: Happened, agent: string | undefined): boolean => {

@@ -67,24 +67,31 @@ export class Adapter {
     const run = world.runIn(session);
     const dice = run?.dice('look') ?? world.random;
     await think(dice);
+    const start = world.tick();
     const claim = dice.chance(0.5)
       ? await this.claims.run(session)
       : (await world.database.call<Claim>('routing.claim_turns', [[session], world.clock.now(), LEASE]))[0];
     if (!claim) return;
     world.trace(run, `claim: ${claim.outcome} ${claim.turn_id ?? ''} ${claim.attempt ?? ''} ${claim.texts?.map(({ id }) => id).join(' ') ?? ''}`);
-    if (claim.outcome === 'claimed') await this.runTurn(run, claim, dice);
+    const claimed = world.tick();
+    if (claim.outcome === 'claimed') {
+      run?.takeovers.push({ session, token: claim.lease_token, span: { start, end: claimed } });
+      await this.runTurn(run, claim, claimed, dice);
+    }
     else if (claim.outcome === 'closed') this.conclude(claim, dice);
     else if (claim.at) this.alarm(session, claim.at, dice);
   }
 
-  private async runTurn(run: Run | undefined, turn: Claim, dice: Random): Promise<void> {
+  private async runTurn(run: Run | undefined, turn: Claim, claimed: number, dice: Random): Promise<void> {
     const { world } = this;
     const fate = world.isCalm ? 'answers' : dice.pick(FATES);
     await this.hear(turn, fate === 'stalls' ? LEASE_MS + 1_000 + dice.below(4_000) : dice.pick(LATENCIES), fate !== 'stalls');
     await think(dice);
     if (fate === 'dies') return world.trace(run, `${turn.turn_id}: the adapter dies`);
+    const asked = world.tick();
     const end = fate === 'fails' || fate === 'fails for good' ? await this.fail(turn, fate === 'fails', dice) : await this.complete(turn, dice);
     world.trace(run, `${turn.turn_id} ${turn.attempt}: ${fate}: ${end.outcome}`);
+    if (end.outcome === 'answered') run?.answers.push({ session: turn.session_id, token: turn.lease_token, claimed, asked });
     if (!world.fault(dice, 0.1)) this.conclude(end, dice);
   }
 

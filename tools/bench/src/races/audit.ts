@@ -19,6 +19,7 @@ export const audit = (run: Run, facts: Facts, carrier: Carrier): Violation[] => 
   const found: Violation[] = [];
   const blame = (fault: Fault, what: string): void => void found.push({ fault, what });
   judgeHandOuts(facts, blame);
+  judgeLeases(run, blame);
   for (const text of facts.texts) judgeText(run, text, facts, carrier, blame);
   judgeDeliveries(facts, carrier, blame);
   judgeOrder(run, facts, carrier, blame);
@@ -39,6 +40,14 @@ const judgeHandOuts = ({ handOuts, consents, outbound, texts }: Facts, blame: Bl
     const asked = Math.min(...texts.filter(({ turnId }) => turnId !== null && turnId === message.turnId).map(({ at }) => at));
     const stop = before.find(({ isOut, at }) => isOut && at > asked);
     if (stop) blame('late', `${message.id}, which answers a text of ${asked}, was handed out at ${handOut.at}, after the opt-out of ${stop.at}`);
+  }
+};
+
+/** Whoever lost its lease, to another claim or a move of the session, finishes in vain. */
+const judgeLeases = (run: Run, blame: Blame): void => {
+  for (const { session, token, claimed, asked } of run.answers) {
+    const taken = run.takeovers.find((takeover) => takeover.session === session && takeover.token !== token && takeover.span.start > claimed && takeover.span.end < asked);
+    if (taken) blame('late', `an answer was stored at ${asked} with the lease of ${claimed}, which was void since ${taken.span.end}`);
   }
 };
 
@@ -90,6 +99,10 @@ const judgeDeliveries = ({ outbound, texts, usageTwice }: Facts, carrier: Carrie
       if (answers.has(inboundSid)) blame('doubled', `${inboundSid} got ${answers.get(inboundSid)} and ${id}`);
       answers.set(inboundSid, id);
     }
+  }
+  for (const [turnId, parts] of Map.groupBy(outbound, (message) => message.turnId)) {
+    const first = parts.filter(({ part }) => part === 1).length;
+    if (turnId !== null && first > 1) blame('doubled', `turn ${turnId} was answered ${first} times`);
   }
   for (const text of texts) if (text.turns > 1) blame('doubled', `${text.id} was answered by ${text.turns} turns`);
   for (const id of usageTwice) blame('doubled', `${id} was billed as something that it is not, or more than once`);

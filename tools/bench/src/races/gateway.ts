@@ -136,7 +136,7 @@ export class Gateway {
   private async write(run: Run, text: Inbound, answerId: string, dice: Random): Promise<boolean> {
     const { world } = this;
     await think(dice);
-    if (world.fault(dice, 0.06)) {
+    if (world.fault(dice, 0.1)) {
       world.trace(run, `${text.sid}: the gateway dies before it writes ${answerId}`);
       return false;
     }

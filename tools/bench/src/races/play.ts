@@ -34,7 +34,8 @@ const deliver = async (world: World, gateway: Gateway, run: Run, text: Inbound):
   for (let delivery = 1; delivery <= MOST_DELIVERIES; delivery += 1) {
     if (await gateway.webhook(run, text)) return;
     if (!dice.chance(0.6)) return;
-    await world.clock.sleep(dice.below(2_000));
+    // At once after a broken connection, late after a timeout.
+    await world.clock.sleep(dice.chance(0.5) ? dice.below(2_000) : 11_000 + dice.below(8_000));
   }
 };
 
@@ -42,8 +43,10 @@ const move = async (world: World, run: Run, step: Step & { kind: 'move' }): Prom
   await think(run.dice('move'));
   const session = run.sessions.get(step.number);
   if (!session) return;
+  const start = world.tick();
   world.begin(
     world.database.call('routing.move_sessions', [[session], world.scene.agents[run.script.policy][step.to], world.clock.now()]).then((rings) => {
+      run.takeovers.push({ session, token: null, span: { start, end: world.tick() } });
       world.trace(run, `moved to agent ${step.to}: ${JSON.stringify(rings)}`);
     }),
   );

@@ -29,7 +29,7 @@ const settle = async (world: World, { message_id: id, to, handed_at: handedAt }:
   await think(dice);
   const found = world.carrier.find(id);
   world.trace(run, `look-up of ${id}: ${found ? found.sid : 'the carrier does not have it'}`);
-  if (world.fault(dice, 0.2)) await world.clock.sleep(dice.below(9_000));
+  if (world.fault(dice, 0.4)) await world.clock.sleep(dice.below(10_000));
   await think(dice);
   if (found) await recordReceipt(world, run, found, 'sent', null);
   else await world.database.call('messaging.requeue', [id, world.clock.now(), handedAt]);

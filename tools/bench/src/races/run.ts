@@ -19,6 +19,10 @@ export class Run {
   /** Calls that may have opted the phone out, and such that may have opted it in again. */
   readonly outs: Span[] = [];
   readonly ins: Span[] = [];
+  /** What voided the leases before it: a claim, with its own token, or a move to another agent. */
+  readonly takeovers: { session: string; token: string | null; span: Span }[] = [];
+  /** Answers that were stored: with the lease of a claim that was known at `claimed`, by a call that began at `asked`. */
+  readonly answers: { session: string; token: string; claimed: number; asked: number }[] = [];
   /** TwiML that went out on its socket and never arrived: what follows need not wait for it (design, section 3). */
   readonly lostOnWire = new Set<string>();
   private readonly rolls = new Map<string, number>();

@@ -16,7 +16,9 @@ interface Send {
 
 /** What becomes of a REST call. `unknown` calls may or may not have reached the carrier. */
 const FATES = [
-  ...Array<'taken'>(24).fill('taken'),
+  ...Array<'taken'>(22).fill('taken'),
+  'died before',
+  'died before',
   'died before',
   'unknown, taken',
   'unknown, taken',
@@ -58,6 +60,7 @@ const sendOne = async (world: World, run: Run, { message_id: id, handed_at: hand
   const dice = run.dice('send');
   const fate = world.isCalm ? 'taken' : dice.pick(FATES);
   await think(dice);
+  if (world.fault(dice, 0.2)) await world.clock.sleep(dice.below(6_000));
   world.trace(run, `REST ${id}: ${fate}`);
   if (fate === 'taken' || fate === 'unknown, taken') {
     const delivery = world.carrier.takeRest(id);

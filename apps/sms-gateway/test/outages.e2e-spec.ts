@@ -26,7 +26,10 @@ describe('while Redis is down', () => {
     for (const path of ['/health', '/health/ready']) {
       const response = await fetch(gateway.url + path);
       expect(response.status).toBe(200);
-      expect(await response.json()).toMatchObject({ status: 'degraded', details: { database: { status: 'up' }, redis: { isReachable: false } } });
+      expect(await response.json()).toMatchObject({
+        status: 'degraded',
+        details: { database: { status: 'up' }, redis: { isReachable: false } },
+      });
     }
     expect((await fetch(`${gateway.url}/health/live`)).status).toBe(200);
   });
@@ -47,7 +50,8 @@ describe('while Redis is down', () => {
     for (const { status, text } of answers) expect([status, text]).toEqual([200, '<?xml version="1.0" encoding="UTF-8"?><Response/>']);
     expect(Date.now() - startedAt).toBeLessThan(4_500);
     await gateway.adapter.sweep();
-    for (const phone of phones) await eventually(async () => expect(await gateway.twin.inbox(phone)).toMatchObject([{ body: 'echo: Hello', via: 'rest' }]));
+    for (const phone of phones)
+      await eventually(async () => expect(await gateway.twin.inbox(phone)).toMatchObject([{ body: 'echo: Hello', via: 'rest' }]));
   });
 
   it('keywords are obeyed, and messages are sent', async () => {
