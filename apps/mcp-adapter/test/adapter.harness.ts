@@ -197,9 +197,7 @@ export class Adapters {
     }, withinMs);
   }
 
-  async turns(
-    sessionId: string,
-  ): Promise<
+  async turns(sessionId: string): Promise<
     {
       id: string;
       status: string;
@@ -211,9 +209,7 @@ export class Adapters {
     return this.rows('select id, status, attempts, agent_id, failure from routing.turns where session_id = $1 order by id', [sessionId]);
   }
 
-  async session(
-    id: string,
-  ): Promise<{
+  async session(id: string): Promise<{
     handle: string;
     state: Record<string, unknown>;
     lease_token: string | null;

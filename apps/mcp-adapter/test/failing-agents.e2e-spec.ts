@@ -16,7 +16,9 @@ describe('an agent that fails', () => {
 
   /** What would happen after the pause before the next attempt happens now. */
   const skipPause = async (sessionId: string): Promise<void> => {
-    await adapters.rows(`update routing.agent_sessions set run_after = now() - interval '1 second' where id = $1 and lease_token is null`, [sessionId]);
+    await adapters.rows(`update routing.agent_sessions set run_after = now() - interval '1 second' where id = $1 and lease_token is null`, [
+      sessionId,
+    ]);
     await adapters.app.get(TurnsService).look(sessionId);
   };
   /** Resolves when `attempts` of the turn have failed and the next one waits; says for how long, in milliseconds. */

@@ -1,8 +1,8 @@
 import { Controller, Inject, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { answerDue, answerTurn, turnAnswered, type InputOf } from '@darkspere/contracts';
+import type { TestDatabase } from '@darkspere/testing';
 import { Handles, RedisStreamsServer } from '@darkspere/transport';
-import type { Pool } from 'pg';
 import { bodyOf, serve } from '../src/agents/agents.fixture.js';
 import { CallOutcomes } from '../src/turns/call-outcomes.js';
 import { Adapters, eventually } from './adapter.harness.js';
@@ -116,7 +116,7 @@ describe('a turn', () => {
   it('of the built-in team is answered with the draft that it stored', async () => {
     @Controller()
     class FakeTeam {
-      constructor(@Inject('pool') private readonly pool: Pool) {}
+      constructor(@Inject('pool') private readonly pool: TestDatabase['pool']) {}
       @Handles(answerTurn)
       async answer({ turnId }: InputOf<typeof answerTurn>) {
         const { rows } = await this.pool.query<{ context: { message: string } }>('select routing.turn_context($1) as context', [turnId]);

@@ -29,7 +29,7 @@ export class TurnRunner {
   async run(turn: ClaimedTurn, signal: AbortSignal): Promise<Completion | null> {
     const claimedAt = new Date();
     try {
-      const reply = await this.ask(turn, signal);
+      const reply = await this.agents.ask(turn.agent_id, requestOf(turn), signal);
       const answeredAt = new Date();
       this.outcomes.add(turn.agent_id, answeredAt.getTime() - claimedAt.getTime());
       const hops: Hop[] = [
@@ -41,11 +41,6 @@ export class TurnRunner {
     } catch (error) {
       return this.fail(turn, error);
     }
-  }
-
-  private async ask(turn: ClaimedTurn, signal: AbortSignal): Promise<AgentReply> {
-    const left = AbortSignal.timeout(Math.max(1, new Date(turn.deadline).getTime() - Date.now()));
-    return this.agents.ask(turn.agent_id, requestOf(turn), AbortSignal.any([signal, left]));
   }
 
   private async answerOf(turn: ClaimedTurn, reply: AgentReply, hops: Hop[]): Promise<TurnAnswer> {

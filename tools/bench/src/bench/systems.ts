@@ -57,7 +57,8 @@ export const startSystems = async (delayMs: number, say: (line: string) => void)
     say('starting DarkSpere');
     start(['tools/local/start.mjs', 'start'], {
       DARKSPERE_HOME: home,
-      DARKSPERE_PORT_OFFSET: String(20_000 + Math.floor(Math.random() * 15_000)),
+      // Below the range that the system gives to outgoing connections.
+      DARKSPERE_PORT_OFFSET: String(2_000 + Math.floor(Math.random() * 20_000)),
       TWILIO_ACCOUNT_SID: carrier.accountSid,
       TWILIO_AUTH_TOKEN: carrier.authToken,
       // Nothing leaves by REST here: every answer goes out in its webhook.

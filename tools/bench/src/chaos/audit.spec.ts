@@ -1,7 +1,8 @@
 import { audit } from './audit.js';
 import type { FindingKind } from './case.js';
-import type { Evidence, Happened, StoredAnswer, StoredText, StoredTurn } from './evidence.js';
+import type { Evidence, Happened, Hop, StoredAnswer, StoredText, StoredTurn } from './evidence.js';
 import { TEAM, type SentText } from './load.js';
+import type { Pace } from './pace.js';
 import type { InboxMessage, TwinEvent } from './twin.client.js';
 
 const NUMBER = '+15550002000';
@@ -17,6 +18,7 @@ class Scene {
   readonly answers: StoredAnswer[] = [];
   readonly turns: StoredTurn[] = [];
   readonly happened: Happened[] = [];
+  readonly paces: Pace[] = [];
   reposted: string[] = [];
   sentTwice: string[] = [];
 
@@ -184,13 +186,18 @@ describe('audit', () => {
     ).toEqual(['misordered SM1']);
   });
 
-  it('finds texts that were stored in another order than sent, unless the carrier had to post the earlier one again', () => {
+  it('finds texts that were stored in another order than sent, unless the machine was that slow or the carrier had to post the earlier one again', () => {
     const swapped = (): Scene => {
       const scene = new Scene().text(1).text(2).message(2, 'echo: [t2]').message(1, 'echo: [t1]', { afterMs: 3_000 });
       scene.texts.forEach((text) => (text.seq = 3 - text.seq!));
       return scene;
     };
     expect(swapped().found).toEqual(['misordered SM2']);
+    const slow = swapped();
+    slow.paces.push({ at: T0 + 900, ms: 1_100 });
+    expect(slow.found).toEqual([]);
+    slow.paces[0] = { at: T0 + 3_000, ms: 1_100 };
+    expect(slow.found).toEqual(['misordered SM2']);
     const retried = swapped();
     retried.log.push({
       seq: 99,
@@ -291,13 +298,27 @@ describe('audit', () => {
     expect(audit(killed(7_000).evidence).recoveries).toMatchObject([{ ms: 6_900, isSlow: false, others: [] }]);
     // The agent thinks for 150 ms.
     expect(killed(8_200).found).toEqual([]);
-    expect(killed(8_300).found).toEqual(['slow_recovery null']);
+    expect(killed(8_300).found).toEqual(['slow_recovery SM1']);
     expect(killed(8_300, [{ kind: 'kill', name: 'postgres', what: 'is killed', at: T0 + 2_000, until: T0 + 4_000 }]).found).toEqual([]);
     expect(killed(8_300, [{ kind: 'flush', name: 'redis', what: 'is flushed', at: T0 + 2_000, until: T0 + 2_000 }]).found).toEqual([
-      'slow_recovery null',
+      'slow_recovery SM1',
     ]);
     expect(killed(8_300, [{ kind: 'kill', name: 'billing', what: 'is killed', at: T0 + 2_000, until: T0 + 4_000 }]).found).toEqual([
-      'slow_recovery null',
+      'slow_recovery SM1',
     ]);
+  });
+
+  it('does not blame the adapter for an answer that waits behind one in doubt at the carrier', () => {
+    const scene = new Scene().text(1).message(1, 'echo: [t1]', { via: 'rest', afterMs: 500 });
+    scene.text(2).message(2, 'echo: [t2]', { via: 'rest', afterMs: 9_000 });
+    scene.happened.push({ kind: 'kill', name: 'mcp-adapter', what: 'is killed', at: T0 + 2_100, until: T0 + 4_000, runningTexts: ['id2'] });
+    const carried = (at: number): Hop[] => [
+      { hop: 'handed_out', at: new Date(T0 + 1_480).toISOString(), by: 'sms-gateway' },
+      { hop: 'sent', at: new Date(at).toISOString(), by: 'carrier' },
+    ];
+    scene.answers[0]!.path = carried(T0 + 1_900);
+    expect(scene.found).toEqual(['slow_recovery SM2']);
+    scene.answers[0]!.path = carried(T0 + 10_000);
+    expect(scene.found).toEqual([]);
   });
 });

@@ -1,4 +1,5 @@
 import type { SentText } from './load.js';
+import type { Pace } from './pace.js';
 import type { InboxMessage, TwinEvent } from './twin.client.js';
 
 /** One step of a message's way, as the product wrote it down. */
@@ -63,6 +64,7 @@ export interface Evidence {
   answers: readonly StoredAnswer[];
   turns: readonly StoredTurn[];
   happened: readonly Happened[];
+  paces: readonly Pace[];
   /** Our messages for which the carrier has told of a second id. */
   sentTwice: readonly string[];
   apology: string;

@@ -1,11 +1,16 @@
 import type { Case, Finding } from './case.js';
+import { slowestBetween, type Pace } from './pace.js';
 import { conversationOf, type Inboxes, type Reception } from './receptions.js';
 
-/** Texts sent within this time may be stored in any order: they were on the way together. */
-export const TOGETHER_MS = 100;
+/** Texts sent within this time, or within what requests took at that moment, were on the way together. */
+const TOGETHER_MS = 100;
 
 /** Answers in the order of their texts; and texts stored in the order in which they were sent. */
-export const ordersOf = (cases: readonly Case[], { conversations }: Inboxes): { findings: Finding[]; reordered: number } => {
+export const ordersOf = (
+  cases: readonly Case[],
+  { conversations }: Inboxes,
+  paces: readonly Pace[],
+): { findings: Finding[]; reordered: number } => {
   const findings: Finding[] = [];
   const byMarker = new Map(cases.flatMap((one) => one.text.markers.map((marker, index) => [marker, { one, index }] as const)));
   for (const receptions of conversations.values()) findings.push(...answersOutOfOrder(receptions, byMarker));
@@ -19,7 +24,8 @@ export const ordersOf = (cases: readonly Case[], { conversations }: Inboxes): { 
     for (const one of inOrder) {
       if (newest && one.stored!.seq! < newest.stored!.seq!) {
         const apartMs = one.webhook!.sentAt - newest.webhook!.sentAt;
-        if (newest.webhook!.attempts > 1 || apartMs <= TOGETHER_MS) reordered += 1;
+        const togetherMs = Math.max(TOGETHER_MS, slowestBetween(paces, newest.webhook!.sentAt, one.webhook!.sentAt));
+        if (newest.webhook!.attempts > 1 || apartMs <= togetherMs) reordered += 1;
         else
           findings.push({
             kind: 'misordered',

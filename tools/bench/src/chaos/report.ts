@@ -32,6 +32,8 @@ export interface ChaosResult {
   recovery: { kills: number; turns: number; longest_ms: number; longest_undisturbed_ms: number; slow: number; slow_disturbed: number };
   quiet_after_ms: number | null;
   asked_more_than_once: number;
+  /** How busy the machine was: a request to the twin and one to the gateway that need nothing else. */
+  slowest_ping_ms: number;
   kills: Record<string, number>;
   longest_restart_ms: Record<string, number>;
   flushes: number;
@@ -49,7 +51,7 @@ export const resultOf = (
   { counts, waitsMs, findings, recoveries }: Audit,
   happened: readonly Happened[],
   breaches: readonly Breach[],
-  more: Pick<ChaosResult, 'quiet_after_ms' | 'asked_more_than_once' | 'alerts'>,
+  more: Pick<ChaosResult, 'quiet_after_ms' | 'asked_more_than_once' | 'alerts' | 'slowest_ping_ms'>,
 ): ChaosResult => {
   const count = (kind: FindingKind): number => findings.filter((finding) => finding.kind === kind).length;
   const kills = happened.filter(({ kind }) => kind === 'kill');

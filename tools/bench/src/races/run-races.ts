@@ -40,8 +40,8 @@ export interface RacesResult {
 }
 
 /** Runs that are played before the calm in which everything has to come to its end. */
-const WAVE = 200;
-const AT_ONCE = 40;
+const WAVE = 250;
+const AT_ONCE = 100;
 /** Milliseconds of the clock in one of real time. */
 const PACE = 15;
 const CALM_PACE = 100;
