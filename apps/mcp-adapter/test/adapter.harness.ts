@@ -1,11 +1,12 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Module, type INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { turnRung } from '@darkspere/contracts';
 import { newApiKey, type Scope } from '@darkspere/domain';
-import { createAdapter, validationPipe } from '@darkspere/platform';
+import { JsonLogger, createAdapter, validationPipe } from '@darkspere/platform';
 import { createTestDatabase, type TestDatabase } from '@darkspere/testing';
 import { Broadcasts, EventBus, RedisStreamsServer, TransportModule } from '@darkspere/transport';
 import { createTwin, type AgentCall, type Twin } from '@darkspere/twin';
@@ -33,6 +34,8 @@ export interface TextOptions {
 
 /** Adapters on a database of their own, with the gateway faked through its functions and the twin's agents around. */
 export class Adapters {
+  /** The lines of all adapters' logs. */
+  readonly log: string[] = [];
   private phones = 0;
   private numbers = 0;
 
@@ -83,7 +86,12 @@ export class Adapters {
     // Modules read the environment when they are loaded.
     const { McpAdapterModule } = await import('../src/mcp-adapter.module.js');
     const module = await Test.createTestingModule({ imports: [McpAdapterModule] }).compile();
-    const app = module.createNestApplication<NestFastifyApplication>(createAdapter(), { logger: false });
+    const logger = new JsonLogger(
+      'mcp-adapter',
+      'trace',
+      new Writable({ write: (line, _, done) => (this.log.push(String(line)), done()) }),
+    );
+    const app = module.createNestApplication<NestFastifyApplication>(createAdapter(), { logger });
     app.useGlobalPipes(validationPipe());
     app.connectMicroservice({ strategy: new RedisStreamsServer({ service: 'mcp-adapter', redisUrl: this.redisUrl }) });
     await app.startAllMicroservices();

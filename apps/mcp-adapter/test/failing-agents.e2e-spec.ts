@@ -159,11 +159,13 @@ describe('an agent that fails', () => {
     expect(adapters.calls(name).filter(({ message_ids }) => message_ids.includes(late.message_id))).toEqual([]);
   });
 
-  it('shows no word of what was said, no credential and no phone in its diagnosis', async () => {
+  it('shows no word of what was said and no phone in its diagnosis, nor does our log', async () => {
     const failures = await adapters.rows<{ failure: object; details: object }>(
       `select failure::text as failure, details::text as details from routing.turns, analytics.system_alerts where failure is not null`,
     );
     expect(failures.length).toBeGreaterThan(5);
-    expect(JSON.stringify(failures)).not.toMatch(/Hello|first|1555777|not-/);
+    const log = adapters.log.join('');
+    expect(log).toContain('mcp-adapter');
+    expect(JSON.stringify(failures) + log).not.toMatch(/Hello|1555777|echo:/);
   });
 });

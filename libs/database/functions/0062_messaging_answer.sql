@@ -98,14 +98,14 @@ begin
   return null;
 end $$;
 
--- Earlier answers of the session that have not left: this one has to wait. A TwiML that is written on its socket has left,
--- but the next part of the same answer waits until the carrier has given it a sid.
+-- Earlier answers of the session that have not left: this one has to wait. An answer whose TwiML is written on its socket
+-- has left; the next part of a long one goes when the part before it has a sid.
 create or replace function messaging.is_blocked(o messaging.outbox) returns boolean
 language sql stable as $$
   select o.order_seq is not null and exists (
     select from messaging.outbox e
     where e.session_id = o.session_id and (e.order_seq, e.part) < (o.order_seq, o.part)
-      and not (e.state = 'twiml' and e.is_written and e.order_seq < o.order_seq))
+      and not (e.order_seq < o.order_seq and e.state = 'twiml' and e.is_written))
 $$;
 
 -- Hands out what these decisions allow; returns the messages.

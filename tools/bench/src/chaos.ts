@@ -1,9 +1,10 @@
 import { readOptions, USAGE, UsageError } from './chaos/options.js';
 import { runChaos } from './chaos/run-chaos.js';
 
+const stop = new AbortController();
+
 /** `npm run chaos`. The last line is one line of JSON. */
 const main = async (): Promise<number> => {
-  const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort(new Error(`ended by ${signal}`)));
   const options = readOptions(process.argv.slice(2), (line) => console.log(line));
   if (options === null) {
@@ -15,7 +16,11 @@ const main = async (): Promise<number> => {
   return result.ok ? 0 : 1;
 };
 
-const code = await main().catch((error: unknown) => {
+const code = await main().catch((error: Error) => {
+  if (stop.signal.aborted) {
+    console.error((stop.signal.reason as Error).message);
+    return 130;
+  }
   console.error(error instanceof UsageError ? `${error.message}\n\n${USAGE}` : error);
   return error instanceof UsageError ? 2 : 1;
 });

@@ -11,8 +11,9 @@ export class AgentsController {
   constructor(private readonly agents: AgentsService) {}
 
   @Post('register')
-  @Scoped('write')
+  // Decorators apply from below: the key is known when the grant is judged.
   @UseGuards(PhoneGrantGuard)
+  @Scoped('write')
   @UseInterceptors(IdempotencyInterceptor)
   register(@AccountId() accountId: string, @Body({ schema: RegisterAgent }) agent: RegisterAgent): Promise<ProbedView> {
     return this.agents.register(accountId, agent);
@@ -31,8 +32,8 @@ export class AgentsController {
   }
 
   @Patch(':id')
-  @Scoped('write')
   @UseGuards(PhoneGrantGuard)
+  @Scoped('write')
   change(@AccountId() accountId: string, @Param({ schema: IdPath }) { id }: IdPath, @Body({ schema: PatchAgent }) patch: PatchAgent): Promise<AgentView> {
     return this.agents.change(accountId, id, patch);
   }

@@ -28,14 +28,17 @@ export const runChaos = async (options: ChaosOptions): Promise<ChaosResult> => {
   const { home, say, seed, signal } = options;
   const dir = home ?? mkdtempSync(join(realpathSync(tmpdir()), 'darkspere-chaos-'));
   say(`seed ${seed}; starting a system in ${dir}`);
-  const stack = await Stack.start(dir, signal);
+  const stack = await Stack.start(dir, signal).catch((error: unknown) => {
+    if (home === null) rmSync(dir, { recursive: true, force: true });
+    throw error;
+  });
   let result: ChaosResult | undefined;
   try {
     result = await withStack(stack, options);
     return result;
   } finally {
     await stack.stop();
-    if (home === null && result?.ok) rmSync(dir, { recursive: true, force: true });
+    if (home === null && (result?.ok || signal?.aborted)) rmSync(dir, { recursive: true, force: true });
     else say(`data, logs and findings stay in ${dir}`);
   }
 };

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { exitWithin, hasExited, isPortFree, stopProcess } from '@darkspere/testing';
 
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
+const ENDS = ['SIGINT', 'SIGTERM', 'exit'] as const;
 const READY_TIMEOUT_MS = 180_000;
 /** Every port that a run may use, before the offset; below the range that systems give to clients. */
 const PORTS = [8000, 8001, 8002, 8003, 8004, 8011, 8012, 8013, 8080, 8090, 8379, 8432, 8765, 8766];
@@ -38,10 +39,15 @@ interface RunRecord {
 
 /** A whole system of our own, started as `npm start` does. */
 export class Stack {
+  /** Nobody else would end it: it is not in our terminal's group, so that Ctrl-C reaches its supervisor once. */
+  readonly #endWithUs = (): void => void this.child.kill('SIGTERM');
+
   private constructor(
     readonly home: string,
     private readonly child: ChildProcess,
-  ) {}
+  ) {
+    for (const event of ENDS) process.once(event, this.#endWithUs);
+  }
 
   /** `home` must be new or empty: texts of an earlier run would be taken for this one's. */
   static async start(home: string, signal?: AbortSignal): Promise<Stack> {
@@ -66,6 +72,7 @@ export class Stack {
     ) {
       if (!hasExited(child) && Date.now() < end && !signal?.aborted) continue;
       await stack.stop();
+      signal?.throwIfAborted();
       throw new Error(`The system did not start:\n${readFileSync(join(home, 'start.out'), 'utf8')}`);
     }
     return stack;
@@ -98,11 +105,12 @@ export class Stack {
     return hasExited(this.child);
   }
 
-  stop(): Promise<void> {
-    return stopProcess(this.child, [
+  async stop(): Promise<void> {
+    await stopProcess(this.child, [
       ['SIGTERM', 45_000],
       ['SIGKILL', 1_000],
     ]);
+    for (const event of ENDS) process.off(event, this.#endWithUs);
   }
 }
 

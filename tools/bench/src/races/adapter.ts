@@ -67,6 +67,7 @@ export class Adapter {
     const run = world.runIn(session);
     const dice = run?.dice('look') ?? world.random;
     await think(dice);
+    run?.reach('claiming');
     const start = world.tick();
     const claim = dice.chance(0.5)
       ? await this.claims.run(session)
@@ -88,6 +89,7 @@ export class Adapter {
     await this.hear(turn, fate === 'stalls' ? LEASE_MS + 1_000 + dice.below(4_000) : dice.pick(LATENCIES), fate !== 'stalls');
     await think(dice);
     if (fate === 'dies') return world.trace(run, `${turn.turn_id}: the adapter dies`);
+    run?.reach('completing');
     const asked = world.tick();
     const end = fate === 'fails' || fate === 'fails for good' ? await this.fail(turn, fate === 'fails', dice) : await this.complete(turn, dice);
     world.trace(run, `${turn.turn_id} ${turn.attempt}: ${fate}: ${end.outcome}`);

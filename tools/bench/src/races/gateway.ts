@@ -113,6 +113,9 @@ export class Gateway {
   private async reply(run: Run, text: Inbound, id: string, deadline: number, dice: Random): Promise<boolean | 'later'> {
     const { clock } = this.world;
     const givesUp = clock.ms >= deadline;
+    // Slow, so that its last look and the sender come at the same time.
+    if (givesUp && this.world.fault(dice, 0.25)) await clock.sleep(deadline + OFFER_GRACE_MS - clock.ms + dice.below(400));
+    run.reach('taking');
     const letGo = clock.hold(LONGEST_REPLY_MS);
     try {
       const taken = await this.take(id, givesUp, dice);

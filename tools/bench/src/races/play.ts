@@ -12,7 +12,9 @@ export const play = async (world: World, gateway: Gateway, run: Run, steps: read
   for (const step of steps) if (step.kind === 'text') texts.set(step.sid, step);
   await Promise.all(
     steps.map(async (step) => {
-      await world.clock.sleep(step.at);
+      const nap = world.clock.nap(step.at);
+      run.watch(step, nap.wake);
+      await nap.over;
       switch (step.kind) {
         case 'text':
         case 'again':

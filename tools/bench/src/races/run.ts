@@ -1,5 +1,5 @@
 import { Random } from './random.js';
-import { writeScript, type Keyword, type Script } from './script.js';
+import { writeScript, type Keyword, type Moment, type Script, type Step } from './script.js';
 
 /** When a call began and ended, by the order in which this process saw it. */
 export interface Span {
@@ -26,6 +26,7 @@ export class Run {
   /** TwiML that went out on its socket and never arrived: what follows need not wait for it (design, section 3). */
   readonly lostOnWire = new Set<string>();
   private readonly rolls = new Map<string, number>();
+  private watchers: { moment: Moment; left: number; wake: () => void }[] = [];
 
   constructor(
     readonly seed: number,
@@ -33,6 +34,19 @@ export class Run {
   ) {
     this.phone = `+1${String(2_000_000_000 + serial)}`;
     this.script = writeScript(String(serial), this.dice('script'));
+  }
+
+  /** Calls back when a step's moment comes. */
+  watch(step: Step, wake: () => void): void {
+    if (step.or) this.watchers.push({ moment: step.or.moment, left: step.or.nth, wake });
+  }
+
+  /** Such a call is about to be made. */
+  reach(moment: Moment): void {
+    for (const watcher of this.watchers) {
+      if (watcher.moment === moment && (watcher.left -= 1) < 0) watcher.wake();
+    }
+    this.watchers = this.watchers.filter(({ left }) => left >= 0);
   }
 
   /** Chance for one decision: the same seed and label give the same numbers, a label that is used again others. */

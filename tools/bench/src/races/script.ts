@@ -3,8 +3,11 @@ import type { Random } from './random.js';
 export type Policy = 'coalesce' | 'merge' | 'enqueue';
 export type Keyword = 'STOP' | 'START' | 'YES' | 'HELP';
 
-/** One thing that happens to a phone, `at` milliseconds after its run began. */
-export type Step = { at: number } & (
+/** A call that is about to be made for a phone. */
+export type Moment = 'claiming' | 'completing' | 'taking';
+
+/** One thing that happens to a phone, `at` milliseconds after its run began, or as soon as the moment comes for the nth time. */
+export type Step = { at: number; or?: { moment: Moment; nth: number } } & (
   | { kind: 'text'; sid: string; number: number; keyword: Keyword | null }
   /** The same delivery once more. */
   | { kind: 'again'; sid: string }
@@ -38,10 +41,13 @@ export const writeScript = (name: string, random: Random): Script => {
 const writeDay = (name: string, random: Random, texts: number, pace: number, numbers: number): Step[] => {
   const steps: Step[] = [];
   const within = (span: number): number => Math.round(random.next() * span);
+  /** The worst moment, for half of those who can choose. */
+  const provoked = (): Pick<Step, 'or'> =>
+    random.chance(0.5) ? { or: { moment: random.pick(['claiming', 'completing', 'completing', 'taking', 'taking'] as const), nth: random.below(4) } } : {};
   const receive = (at: number, keyword: Keyword | null): void => {
     const sid = `SM-${name}-${steps.length}`;
-    steps.push({ at, kind: 'text', sid, number: random.below(numbers), keyword });
-    if (random.chance(0.25)) steps.push({ at: at + random.pick([0, within(60), within(3_000)]), kind: 'again', sid });
+    steps.push({ at, kind: 'text', sid, number: random.below(numbers), keyword, ...(keyword === 'STOP' ? provoked() : {}) });
+    if (random.chance(0.25)) steps.push({ at: at + random.pick([0, within(60), within(4_000)]), kind: 'again', sid });
   };
   for (let i = 0; i < texts; i += 1) receive(within(pace), null);
   const span = pace + random.pick([0, 200, 2_000, 6_000]);
@@ -55,7 +61,7 @@ const writeDay = (name: string, random: Random, texts: number, pace: number, num
     }
   } else if (random.chance(0.1)) receive(within(span), random.pick(['START', 'YES', 'HELP'] as const));
   if (random.chance(0.35)) {
-    for (let i = 1 + random.below(3); i > 0; i -= 1) steps.push({ at: within(span), kind: 'move', number: random.below(numbers), to: random.below(2) });
+    for (let i = 1 + random.below(3); i > 0; i -= 1) steps.push({ at: within(span), kind: 'move', number: random.below(numbers), to: random.below(2), ...provoked() });
   }
   if (random.chance(0.15)) steps.push({ at: within(span), kind: 'proactive', number: random.below(numbers), parts: 1 + random.below(2) });
   return steps.sort((a, b) => a.at - b.at);

@@ -4,7 +4,7 @@ import type { Random } from './random.js';
 import type { Run } from './run.js';
 import type { World } from './world.js';
 
-const LOOK_MS = 400;
+const LOOK_MS = 250;
 /** A REST call of ours is given up after 10 s; the reconciler asks about what is older than 15 s. */
 const LONGEST_SEND_MS = 10_000;
 
