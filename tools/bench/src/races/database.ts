@@ -9,8 +9,8 @@ export class Died extends Error {}
 /** No call of the real system is given longer than this. */
 const LONGEST_CALL_MS = 2_000;
 /** How many transactions stay open after their function has returned: others run into their locks. */
-const HELD_OPEN = 0.15;
-const LONGEST_OPEN_MS = 6;
+const HELD_OPEN = 0.25;
+const LONGEST_OPEN_MS = 8;
 const KILLED = 0.02;
 
 /** 0 to 3 ms of real time. */

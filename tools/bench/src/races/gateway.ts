@@ -42,6 +42,7 @@ export class Gateway {
   private readonly acceptances: Batcher<object, Accepted>;
   private readonly takes: Batcher<{ id: string; givesUp: boolean }, Taken>;
   private readonly waiters = new Map<string, Set<() => void>>();
+  private readonly ended = new Set<string>();
 
   constructor(
     private readonly world: World,
@@ -55,6 +56,7 @@ export class Gateway {
   /** A turn ended: whoever waits for these texts looks now, unless the hint is lost. */
   tell(messageIds: readonly string[], random: Random): void {
     for (const id of messageIds) {
+      this.ended.add(id);
       if (!this.world.fault(random, 0.15)) this.waiters.get(id)?.forEach((wake) => wake());
     }
   }
@@ -115,7 +117,7 @@ export class Gateway {
     const givesUp = clock.ms >= deadline;
     // Slow, so that its last look and the sender come at the same time.
     if (givesUp && this.world.fault(dice, 0.25)) await clock.sleep(deadline + OFFER_GRACE_MS - clock.ms + dice.below(400));
-    run.reach('taking');
+    if (this.ended.has(id)) run.reach('taking');
     const letGo = clock.hold(LONGEST_REPLY_MS);
     try {
       const taken = await this.take(id, givesUp, dice);

@@ -3,7 +3,7 @@ import type { Random } from './random.js';
 export type Policy = 'coalesce' | 'merge' | 'enqueue';
 export type Keyword = 'STOP' | 'START' | 'YES' | 'HELP';
 
-/** A call that is about to be made for a phone. */
+/** A call that is about to be made for a phone; taking: of an answer that is there. */
 export type Moment = 'claiming' | 'completing' | 'taking';
 
 /** One thing that happens to a phone, `at` milliseconds after its run began, or as soon as the moment comes for the nth time. */
@@ -43,7 +43,7 @@ const writeDay = (name: string, random: Random, texts: number, pace: number, num
   const within = (span: number): number => Math.round(random.next() * span);
   /** The worst moment, for half of those who can choose. */
   const provoked = (): Pick<Step, 'or'> =>
-    random.chance(0.5) ? { or: { moment: random.pick(['claiming', 'completing', 'completing', 'taking', 'taking'] as const), nth: random.below(4) } } : {};
+    random.chance(0.5) ? { or: { moment: random.pick(['claiming', 'completing', 'taking', 'taking'] as const), nth: random.below(3) } } : {};
   const receive = (at: number, keyword: Keyword | null): void => {
     const sid = `SM-${name}-${steps.length}`;
     steps.push({ at, kind: 'text', sid, number: random.below(numbers), keyword, ...(keyword === 'STOP' ? provoked() : {}) });
