@@ -270,7 +270,7 @@ export class Chat {
 }
 
 /** Tries until `check` no longer throws. */
-export const eventually = async <T>(check: () => Promise<T> | T, withinMs = 8_000): Promise<T> => {
+export const eventually = async <T>(check: () => Promise<T> | T, withinMs = 12_000): Promise<T> => {
   const end = Date.now() + withinMs;
   for (;;) {
     try {

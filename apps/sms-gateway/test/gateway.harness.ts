@@ -237,7 +237,7 @@ export class Caller {
 export const newSid = (): string => `SM${randomUUID().replaceAll('-', '')}`;
 
 /** Tries until `check` no longer throws. */
-export const eventually = async <T>(check: () => Promise<T> | T, withinMs = 8_000): Promise<T> => {
+export const eventually = async <T>(check: () => Promise<T> | T, withinMs = 12_000): Promise<T> => {
   const end = Date.now() + withinMs;
   for (;;) {
     try {

@@ -1,4 +1,5 @@
 import { jest } from '@jest/globals';
+import { Logger } from '@nestjs/common';
 import type { Broadcasts } from '@darkspere/transport';
 import { RunningTurns } from './running-turns.js';
 import type { ClaimedTurn } from './turn.js';
@@ -6,6 +7,8 @@ import type { TurnsRepository } from './turns.repository.js';
 
 const turn = (turn_id: string, lease_token = `lease of ${turn_id}`, leftMs = 30_000): ClaimedTurn =>
   ({ turn_id, lease_token, deadline: new Date(Date.now() + leftMs).toISOString() }) as ClaimedTurn;
+
+Logger.overrideLogger(false);
 
 describe('RunningTurns', () => {
   let running: RunningTurns;

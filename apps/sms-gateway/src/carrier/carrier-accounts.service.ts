@@ -44,7 +44,11 @@ export class CarrierAccountsService {
 
   /** @throws DomainError `conflict` when another account has the SID. */
   async save(accountId: string, accountSid: string, authToken: string): Promise<void> {
-    const isOurs = await this.sql.value<boolean>('messaging.save_carrier_account', [accountId, accountSid, this.secrets.seal(authToken, aad(accountSid))]);
+    const isOurs = await this.sql.value<boolean>('messaging.save_carrier_account', [
+      accountId,
+      accountSid,
+      this.secrets.seal(authToken, aad(accountSid)),
+    ]);
     if (!isOurs) throw new DomainError('conflict', 'This carrier account belongs to another account.');
     this.known.clear();
   }

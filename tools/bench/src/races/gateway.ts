@@ -123,6 +123,7 @@ export class Gateway {
       const taken = await this.take(id, givesUp, dice);
       this.world.trace(run, `${text.sid}: ${givesUp ? 'gives up, ' : ''}${taken.state} ${taken.answer_id ?? ''}`);
       if (taken.state === 'send') return await this.write(run, text, taken.answer_id, dice);
+      if (givesUp) this.world.due.add(run);
       if (taken.state === 'empty' || givesUp) return true;
       letGo();
       await this.wait(id, Math.min(deadline - clock.ms, taken.state === 'blocked' ? BLOCKED_MS : READ_AGAIN_MS));

@@ -63,6 +63,7 @@ const propose = async (world: World, run: Run, step: Step & { kind: 'proactive' 
   world.begin(
     world.database.value('messaging.create_outbound', [account, JSON.stringify(message), world.clock.now()]).then((created) => {
       world.trace(run, `proactive: ${JSON.stringify(created)}`);
+      world.due.add(run);
     }),
   );
 };

@@ -3,8 +3,8 @@ import type { Random } from './random.js';
 export type Policy = 'coalesce' | 'merge' | 'enqueue';
 export type Keyword = 'STOP' | 'START' | 'YES' | 'HELP';
 
-/** A call that is about to be made for a phone; taking: of an answer that is there. */
-export type Moment = 'claiming' | 'completing' | 'taking';
+/** A call that is about to be made for a phone; taking and sending: of a message that is there. */
+export type Moment = 'claiming' | 'completing' | 'taking' | 'sending';
 
 /** One thing that happens to a phone, `at` milliseconds after its run began, or as soon as the moment comes for the nth time. */
 export type Step = { at: number; or?: { moment: Moment; nth: number } } & (
@@ -43,7 +43,7 @@ const writeDay = (name: string, random: Random, texts: number, pace: number, num
   const within = (span: number): number => Math.round(random.next() * span);
   /** The worst moment, for half of those who can choose. */
   const provoked = (): Pick<Step, 'or'> =>
-    random.chance(0.5) ? { or: { moment: random.pick(['claiming', 'completing', 'taking', 'taking'] as const), nth: random.below(3) } } : {};
+    random.chance(0.5) ? { or: { moment: random.pick(['claiming', 'completing', 'taking', 'taking', 'sending'] as const), nth: random.below(3) } } : {};
   const receive = (at: number, keyword: Keyword | null): void => {
     const sid = `SM-${name}-${steps.length}`;
     steps.push({ at, kind: 'text', sid, number: random.below(numbers), keyword, ...(keyword === 'STOP' ? provoked() : {}) });

@@ -13,6 +13,8 @@ export class World {
   isOver = false;
   private readonly byPhone = new Map<string, Run>();
   private readonly bySession = new Map<string, Run>();
+  /** Runs for which something is due by REST. */
+  readonly due = new Set<Run>();
   private readonly begun = new Set<Promise<void>>();
   private order = 0;
   private failure: unknown;
