@@ -13,4 +13,9 @@ export type Page = z.infer<typeof Page>;
 
 /** What people call a thing: one line. (Postgres cannot store a NUL in text.) */
 export const Label = (maxLength: number) =>
-  z.string().trim().min(1).max(maxLength).regex(/^\P{Cc}*$/u, 'must not hold control characters');
+  z
+    .string()
+    .trim()
+    .min(1)
+    .max(maxLength)
+    .regex(/^\P{Cc}*$/u, 'must not hold control characters');

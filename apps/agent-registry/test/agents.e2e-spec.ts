@@ -22,7 +22,8 @@ describe('/api/v1/agents', () => {
     await registry.database.pool.query('delete from registry.agent_registry');
   });
 
-  const register = async (changes: object = {}): Promise<string> => (await writer.post('/agents/register', { ...BODY, ...changes }).expect(201)).body.agent_id;
+  const register = async (changes: object = {}): Promise<string> =>
+    (await writer.post('/agents/register', { ...BODY, ...changes }).expect(201)).body.agent_id;
   const endpointOf = async (id: string) => {
     const { rows } = await registry.database.pool.query('select registry.agent_endpoint($1) as endpoint', [id]);
     const { endpoint_url, credential_ciphertext, dialect } = rows[0].endpoint;
@@ -41,17 +42,28 @@ describe('/api/v1/agents', () => {
       expect((await stranger.get('/agents')).body).toEqual({ agents: [] });
     });
 
-    it.each(['limit=0', 'limit=101', 'limit=x', 'limit=1&limit=2', 'limit=', 'before=1', "before=' or 1=1"])('?%s is a bad request', async (query) => {
-      const { status, body } = await writer.get(`/agents?${encodeURI(query)}`);
-      expect([status, body.code]).toEqual([400, 'invalid_request']);
-      expect(body.errors[0].field).toBe(query.split('=')[0]);
-    });
+    it.each(['limit=0', 'limit=101', 'limit=x', 'limit=1&limit=2', 'limit=', 'before=1', "before=' or 1=1"])(
+      '?%s is a bad request',
+      async (query) => {
+        const { status, body } = await writer.get(`/agents?${encodeURI(query)}`);
+        expect([status, body.code]).toEqual([400, 'invalid_request']);
+        expect(body.errors[0].field).toBe(query.split('=')[0]);
+      },
+    );
 
     it('shows one agent', async () => {
       const { body } = await writer.get(`/agents/${await register({ pool: 'p' })}`).expect(200);
       const { api_key: _, ...shown } = BODY;
       expect(body).not.toHaveProperty('api_key');
-      expect(body).toMatchObject({ ...shown, has_api_key: true, status: 'active', dialect: 'mcp', pool: 'p', double_text: 'coalesce', health_score: 100 });
+      expect(body).toMatchObject({
+        ...shown,
+        has_api_key: true,
+        status: 'active',
+        dialect: 'mcp',
+        pool: 'p',
+        double_text: 'coalesce',
+        health_score: 100,
+      });
     });
   });
 
@@ -124,17 +136,20 @@ describe('/api/v1/agents', () => {
       expect(await endpointOf(id)).toMatchObject({ endpoint_url: 'http://127.0.0.1:10/mcp', credential: 'another-key' });
     });
 
-    it.each([{ endpoint_url: 'http://127.0.0.1:10/mcp' }, { api_key: 'another-key' }, { dialect: 'chat' }])('%j that fails its probe changes nothing', async (change) => {
-      const id = await register();
-      const before = await registry.stored();
-      registry.adapter.answer = () => failedReport();
-      const { status, body, text } = await writer.patch(`/agents/${id}`, { ...change, agent_name: 'New' });
-      expect(status).toBe(422);
-      expect(body.code).toBe('agent_probe_failed');
-      expect(body.errors).toMatchObject({ report: { passed: false, checks: [{ fix: 'Start the agent.' }] } });
-      expect(text).not.toContain('another-key');
-      expect(await registry.stored()).toEqual(before);
-    });
+    it.each([{ endpoint_url: 'http://127.0.0.1:10/mcp' }, { api_key: 'another-key' }, { dialect: 'chat' }])(
+      '%j that fails its probe changes nothing',
+      async (change) => {
+        const id = await register();
+        const before = await registry.stored();
+        registry.adapter.answer = () => failedReport();
+        const { status, body, text } = await writer.patch(`/agents/${id}`, { ...change, agent_name: 'New' });
+        expect(status).toBe(422);
+        expect(body.code).toBe('agent_probe_failed');
+        expect(body.errors).toMatchObject({ report: { passed: false, checks: [{ fix: 'Start the agent.' }] } });
+        expect(text).not.toContain('another-key');
+        expect(await registry.stored()).toEqual(before);
+      },
+    );
 
     it('an endpoint that may not be is refused unprobed', async () => {
       const id = await register();
@@ -174,7 +189,8 @@ describe('/api/v1/agents', () => {
 
     it('a draining agent gets no new sessions until it is active again', async () => {
       const id = await register();
-      const picked = async () => (await registry.database.pool.query('select registry.pick_agent($1, null) as id', [registry.account])).rows[0].id;
+      const picked = async () =>
+        (await registry.database.pool.query('select registry.pick_agent($1, null) as id', [registry.account])).rows[0].id;
       expect((await writer.patch(`/agents/${id}`, { status: 'draining' })).body.status).toBe('draining');
       expect(await picked()).toBeNull();
       expect((await writer.patch(`/agents/${id}`, { status: 'active' })).body.status).toBe('active');
@@ -187,10 +203,13 @@ describe('/api/v1/agents', () => {
       expect([status, body.code]).toEqual([409, 'conflict']);
     });
 
-    it.each([{}, { agent_name: '' }, { status: 'retired' }, { dialect: 'builtin' }, { max_concurrent_sessions: 2 ** 60 }])('%j is a bad request', async (patch) => {
-      const { status, body } = await writer.patch(`/agents/${await register()}`, patch);
-      expect([status, body.code]).toEqual([400, 'invalid_request']);
-    });
+    it.each([{}, { agent_name: '' }, { status: 'retired' }, { dialect: 'builtin' }, { max_concurrent_sessions: 2 ** 60 }])(
+      '%j is a bad request',
+      async (patch) => {
+        const { status, body } = await writer.patch(`/agents/${await register()}`, patch);
+        expect([status, body.code]).toEqual([400, 'invalid_request']);
+      },
+    );
   });
 
   describe('DELETE', () => {
@@ -201,7 +220,10 @@ describe('/api/v1/agents', () => {
       await writer.delete(`/agents/${id}`).expect(404);
       expect((await writer.get('/agents')).body).toEqual({ agents: [] });
       expect(await endpointOf(id)).toMatchObject({ credential: null });
-      const { rows } = await registry.database.pool.query('select registry.pick_agent($1, null) as id, (registry.routing_of($2)).is_routable', [registry.account, id]);
+      const { rows } = await registry.database.pool.query(
+        'select registry.pick_agent($1, null) as id, (registry.routing_of($2)).is_routable',
+        [registry.account, id],
+      );
       expect(rows).toEqual([{ id: null, is_routable: false }]);
     });
 
@@ -220,7 +242,10 @@ describe('/api/v1/agents', () => {
     const { rows } = await registry.database.pool.query('select registry.ensure_builtin_agent($1) as id', [registry.account]);
     const team = `/agents/${rows[0].id}`;
     registry.adapter.answer = () => passedReport({ dialect: 'builtin', tools: [] });
-    expect((await writer.patch(team, { max_concurrent_sessions: 5, status: 'draining' })).body).toMatchObject({ max_concurrent_sessions: 5, status: 'draining' });
+    expect((await writer.patch(team, { max_concurrent_sessions: 5, status: 'draining' })).body).toMatchObject({
+      max_concurrent_sessions: 5,
+      status: 'draining',
+    });
     expect((await writer.post(`${team}/probe`)).body).toMatchObject({ dialect: 'builtin', report: { passed: true } });
     await writer.delete(team).expect(409);
     await writer.patch(team, { endpoint_url: 'http://127.0.0.1:9/mcp' }).expect(409);

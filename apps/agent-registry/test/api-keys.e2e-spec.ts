@@ -12,7 +12,8 @@ describe('/api/v1/api-keys', () => {
   });
   afterAll(() => registry?.stop());
 
-  const create = async (changes: object = {}) => (await admin.post('/api-keys', { label: 'ci', scopes: ['read'], ...changes }).expect(201)).body;
+  const create = async (changes: object = {}) =>
+    (await admin.post('/api-keys', { label: 'ci', scopes: ['read'], ...changes }).expect(201)).body;
   const storedText = async (table: string): Promise<string> => {
     const { rows } = await registry.database.pool.query(`select row_to_json(t) as row from ${table} t`);
     return JSON.stringify(rows);
@@ -20,7 +21,13 @@ describe('/api/v1/api-keys', () => {
 
   it('a new key opens what its scopes say, until it is revoked', async () => {
     const { key, key_id, ...rest } = await create();
-    expect(rest).toEqual({ prefix: key.slice(8, 16), label: 'ci', scopes: ['read'], requests_per_minute: 100, expires_at: expect.any(String) });
+    expect(rest).toEqual({
+      prefix: key.slice(8, 16),
+      label: 'ci',
+      scopes: ['read'],
+      requests_per_minute: 100,
+      expires_at: expect.any(String),
+    });
     const reader = registry.withKey(key);
     await reader.get('/agents').expect(200);
     await reader.post('/agents/register', {}).expect(403);
@@ -72,13 +79,20 @@ describe('/api/v1/api-keys', () => {
   });
 
   it('the key is stored nowhere, with an Idempotency-Key either', async () => {
-    const { body } = await admin.post('/api-keys', { label: 'once', scopes: ['read'] }).set('idempotency-key', 'k1').expect(201);
+    const { body } = await admin
+      .post('/api-keys', { label: 'once', scopes: ['read'] })
+      .set('idempotency-key', 'k1')
+      .expect(201);
     expect(await storedText('security.api_keys')).not.toContain(body.key);
     expect(await storedText('security.idempotent_requests')).not.toContain(body.key);
   });
 
   it('only admins manage keys', async () => {
-    for (const [scope, status] of [[null, 401], ['read', 403], ['write', 403]] as const) {
+    for (const [scope, status] of [
+      [null, 401],
+      ['read', 403],
+      ['write', 403],
+    ] as const) {
       const caller = await registry.as(scope);
       await caller.post('/api-keys', { label: 'x', scopes: ['admin'] }).expect(status);
       await caller.get('/api-keys').expect(status);
@@ -87,9 +101,19 @@ describe('/api/v1/api-keys', () => {
   });
 
   it('each faulty field is named', async () => {
-    const { status, body } = await admin.post('/api-keys', { label: '\0', scopes: ['root'], expires_in_days: 1e9, requests_per_minute: 'many' });
+    const { status, body } = await admin.post('/api-keys', {
+      label: '\0',
+      scopes: ['root'],
+      expires_in_days: 1e9,
+      requests_per_minute: 'many',
+    });
     expect([status, body.code]).toEqual([400, 'invalid_request']);
-    expect(body.errors.map(({ field }: { field: string }) => field).sort()).toEqual(['expires_in_days', 'label', 'requests_per_minute', 'scopes.0']);
+    expect(body.errors.map(({ field }: { field: string }) => field).sort()).toEqual([
+      'expires_in_days',
+      'label',
+      'requests_per_minute',
+      'scopes.0',
+    ]);
   });
 
   it('an unknown id is not found and no UUID is a bad request', async () => {

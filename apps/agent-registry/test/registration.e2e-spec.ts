@@ -47,7 +47,11 @@ describe('POST /api/v1/agents/register', () => {
     registry.adapter.answer = () => failedReport();
     const { status, body } = await writer.post('/agents/register', BODY);
     expect(status).toBe(201);
-    expect(body).toMatchObject({ status: 'pending', dialect: null, report: { passed: false, checks: [{ passed: false, fix: 'Start the agent.' }] } });
+    expect(body).toMatchObject({
+      status: 'pending',
+      dialect: null,
+      report: { passed: false, checks: [{ passed: false, fix: 'Start the agent.' }] },
+    });
     const { rows } = await registry.database.pool.query('select registry.pick_agent($1, null) as id', [registry.account]);
     expect(rows).toEqual([{ id: null }]);
   });
@@ -57,7 +61,10 @@ describe('POST /api/v1/agents/register', () => {
       throw new DomainError('rpc_unavailable', 'no adapter');
     };
     const { body } = await writer.post('/agents/register', BODY).expect(201);
-    expect(body).toMatchObject({ status: 'pending', report: { passed: false, checks: [{ name: 'probe', fix: expect.stringContaining('/probe') }] } });
+    expect(body).toMatchObject({
+      status: 'pending',
+      report: { passed: false, checks: [{ name: 'probe', fix: expect.stringContaining('/probe') }] },
+    });
     await writer.post(`/agents/${body.agent_id}/probe`).expect(503);
     registry.adapter.answer = () => passedReport({ dialect: 'chat' });
     const { body: probed } = await writer.post(`/agents/${body.agent_id}/probe`).expect(200);
@@ -90,9 +97,14 @@ describe('POST /api/v1/agents/register', () => {
   });
 
   it('the credential is in no answer and in no column, even when the agent says it back', async () => {
-    registry.adapter.answer = () => failedReport({ checks: [{ name: 'mcp.connect', passed: false, detail: `unknown key ${SECRET}` }], prior: SECRET });
+    registry.adapter.answer = () =>
+      failedReport({ checks: [{ name: 'mcp.connect', passed: false, detail: `unknown key ${SECRET}` }], prior: SECRET });
     const { text, body } = await writer.post('/agents/register', BODY);
-    const others = await Promise.all([writer.get('/agents'), writer.get(`/agents/${body.agent_id}`), writer.post(`/agents/${body.agent_id}/probe`)]);
+    const others = await Promise.all([
+      writer.get('/agents'),
+      writer.get(`/agents/${body.agent_id}`),
+      writer.post(`/agents/${body.agent_id}/probe`),
+    ]);
     for (const said of [text, ...others.map((answer) => answer.text), ...(await registry.stored())]) expect(said).not.toContain(SECRET);
   });
 
@@ -153,7 +165,15 @@ describe('POST /api/v1/agents/register', () => {
 
   describe('hostile bodies', () => {
     it('each faulty field is named, once, with nothing of its value', async () => {
-      const faulty = { agent_name: 7, endpoint_url: null, api_key: `${SECRET}\r\nX: y`, max_concurrent_sessions: -1, dialect: 'builtin', double_text: 'all', phone_number_grant: 1 };
+      const faulty = {
+        agent_name: 7,
+        endpoint_url: null,
+        api_key: `${SECRET}\r\nX: y`,
+        max_concurrent_sessions: -1,
+        dialect: 'builtin',
+        double_text: 'all',
+        phone_number_grant: 1,
+      };
       const { status, body, headers, text } = await writer.post('/agents/register', faulty);
       expect([status, body.code]).toEqual([400, 'invalid_request']);
       expect(headers['content-type']).toMatch(/^application\/problem\+json/);
@@ -186,9 +206,12 @@ describe('POST /api/v1/agents/register', () => {
       expect((await writer.get(`/agents/${body.agent_id}`)).body.phone_number_grant).toBe(false);
     });
 
-    it.each(["x'); drop table registry.agent_registry; --", '客服 😀 \u202e', '${jndi:ldap://x}', '<script>alert(1)</script>', '\ud800'])('the name %j is only a name', async (agent_name) => {
-      const { body } = await writer.post('/agents/register', { ...BODY, agent_name }).expect(201);
-      expect((await writer.get(`/agents/${body.agent_id}`)).body.agent_name).toBe(agent_name.replace('\ud800', '\ufffd'));
-    });
+    it.each(["x'); drop table registry.agent_registry; --", '客服 😀 \u202e', '${jndi:ldap://x}', '<script>alert(1)</script>', '\ud800'])(
+      'the name %j is only a name',
+      async (agent_name) => {
+        const { body } = await writer.post('/agents/register', { ...BODY, agent_name }).expect(201);
+        expect((await writer.get(`/agents/${body.agent_id}`)).body.agent_name).toBe(agent_name.replace('\ud800', '\ufffd'));
+      },
+    );
   });
 });

@@ -62,7 +62,9 @@ export class Registry {
     app.useGlobalPipes(validationPipe());
     await app.init();
     await app.getHttpAdapter().getInstance().ready();
-    const { rows } = await database.pool.query<{ id: string }>(`insert into security.accounts (name) values ('ours'), ('theirs') returning id`);
+    const { rows } = await database.pool.query<{ id: string }>(
+      `insert into security.accounts (name) values ('ours'), ('theirs') returning id`,
+    );
     return new Registry(database, rows[0]!.id, rows[1]!.id, app, service);
   }
 
@@ -83,18 +85,18 @@ export class Registry {
 
   /** The rows of the agents as text: whatever is stored of them. */
   async stored(): Promise<string[]> {
-    const { rows } = await this.database.pool.query<{ row: string }>('select row_to_json(a)::text as row from registry.agent_registry a order by id');
+    const { rows } = await this.database.pool.query<{ row: string }>(
+      'select row_to_json(a)::text as row from registry.agent_registry a order by id',
+    );
     return rows.map(({ row }) => row);
   }
 
   private async keyFor(scope: Scope, account: string): Promise<string> {
     const { key, prefix, hash } = newApiKey(randomBytes);
-    await this.database.pool.query(`insert into security.api_keys (account_id, prefix, secret_hash, label, scopes) values ($1, $2, $3, 'test', $4)`, [
-      account,
-      prefix,
-      hash,
-      [scope],
-    ]);
+    await this.database.pool.query(
+      `insert into security.api_keys (account_id, prefix, secret_hash, label, scopes) values ($1, $2, $3, 'test', $4)`,
+      [account, prefix, hash, [scope]],
+    );
     return key;
   }
 }

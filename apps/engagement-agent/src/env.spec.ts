@@ -2,7 +2,9 @@ import { readEngagementEnv } from './env.js';
 
 describe('the environment', () => {
   it('needs nothing: the rules answer from the shipped knowledge', () => {
-    expect(readEngagementEnv({})).toEqual({ KNOWLEDGE_FILE: expect.stringMatching(/engagement-agent\/knowledge\/darkspere\.json$/) as string });
+    expect(readEngagementEnv({})).toEqual({
+      KNOWLEDGE_FILE: expect.stringMatching(/engagement-agent\/knowledge\/darkspere\.json$/) as string,
+    });
   });
 
   it.each([

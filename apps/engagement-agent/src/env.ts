@@ -10,12 +10,16 @@ const EngagementAgentEnv = z
     /** Unset: the rules answer alone. */
     LLM_MODEL: z.string().min(1, 'must not be empty').optional(),
     /** What the agent knows and says, see knowledge/darkspere.json. Read at start. */
-    KNOWLEDGE_FILE: z.string().min(1, 'must not be empty').default(fileURLToPath(new URL('../knowledge/darkspere.json', import.meta.url))),
+    KNOWLEDGE_FILE: z
+      .string()
+      .min(1, 'must not be empty')
+      .default(fileURLToPath(new URL('../knowledge/darkspere.json', import.meta.url))),
   })
   .superRefine((env, context) => {
     const fault = (key: string, message: string) => context.addIssue({ code: 'custom', path: [key], message });
     if (env.LLM_BASE_URL !== undefined && env.LLM_MODEL === undefined) fault('LLM_MODEL', 'must be set when LLM_BASE_URL is');
-    if (env.LLM_MODEL !== undefined && env.LLM_BASE_URL === undefined && env.LLM_API_KEY === undefined) fault('LLM_BASE_URL', 'must be set when LLM_MODEL is');
+    if (env.LLM_MODEL !== undefined && env.LLM_BASE_URL === undefined && env.LLM_API_KEY === undefined)
+      fault('LLM_BASE_URL', 'must be set when LLM_MODEL is');
   });
 export type EngagementAgentEnv = z.infer<typeof EngagementAgentEnv>;
 

@@ -6,7 +6,12 @@ const read = (output: string) => readDraft(output, Captured, {});
 
 describe('readDraft', () => {
   it('reads the JSON it asked for and drops what it does not know', () => {
-    const output = JSON.stringify({ reply: ' Hi. ', answered: false, optOut: true, captured: { name: 'Ana', phone: '+15551234567', optedOut: true } });
+    const output = JSON.stringify({
+      reply: ' Hi. ',
+      answered: false,
+      optOut: true,
+      captured: { name: 'Ana', phone: '+15551234567', optedOut: true },
+    });
     expect(read(output)).toEqual({ text: 'Hi.', isAnswered: false, captured: { name: 'Ana' } });
   });
 
@@ -20,10 +25,19 @@ describe('readDraft', () => {
     expect(read(output)).toEqual({ text: 'We open at nine.', isAnswered: true, captured: {} });
   });
 
-  it.each(['', ' ', '{"reply":""}', '{"reply":7}', '{"answered":true}', '{"reply":"cut o', '[1,2]', '{"reply":"a\\u0000b"}', '{"reply":"a\\u202eb"}', '```json\n```', 'x'.repeat(5_000)])(
-    'refuses %j',
-    (output) => {
-      expect(() => read(output)).toThrow();
-    },
-  );
+  it.each([
+    '',
+    ' ',
+    '{"reply":""}',
+    '{"reply":7}',
+    '{"answered":true}',
+    '{"reply":"cut o',
+    '[1,2]',
+    '{"reply":"a\\u0000b"}',
+    '{"reply":"a\\u202eb"}',
+    '```json\n```',
+    'x'.repeat(5_000),
+  ])('refuses %j', (output) => {
+    expect(() => read(output)).toThrow();
+  });
 });

@@ -1,5 +1,6 @@
 const WINDOW = 24;
-const TALK_OF_IT = /system prompt|my (?:system )?(?:instructions|prompt)|i (?:was|am|have been) (?:instructed|told|prompted)|<\|?\/?(?:system|im_start|im_end|assistant|user)\b|\[\/?INST\]/i;
+const TALK_OF_IT =
+  /system prompt|my (?:system )?(?:instructions|prompt)|i (?:was|am|have been) (?:instructed|told|prompted)|<\|?\/?(?:system|im_start|im_end|assistant|user)\b|\[\/?INST\]/i;
 
 /**
  * True when a text gives away instructions: it talks of them, or repeats 24 letters of them in a row. Only letters and
@@ -13,4 +14,8 @@ export const leaks = (text: string, secret: string): boolean => {
   return false;
 };
 
-const letters = (text: string): string => text.normalize('NFKD').toLowerCase().replace(/[^\p{L}\p{N}]/gu, '');
+const letters = (text: string): string =>
+  text
+    .normalize('NFKD')
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]/gu, '');

@@ -13,7 +13,11 @@ export class ModelServer {
   static async start(): Promise<ModelServer> {
     const server = createServer((request, response) => {
       void read(request).then((body) => {
-        stub.requests.push({ authorization: request.headers.authorization, path: request.url, body: JSON.parse(body) as Record<string, unknown> });
+        stub.requests.push({
+          authorization: request.headers.authorization,
+          path: request.url,
+          body: JSON.parse(body) as Record<string, unknown>,
+        });
         const { behaviour } = stub;
         if (behaviour === 'hang') return;
         if ('status' in behaviour) return void response.writeHead(behaviour.status, behaviour.headers).end('{"error":{"message":"no"}}');

@@ -5,7 +5,8 @@ const request = { system: 'be brief', messages: [{ role: 'user' as const, conten
 
 describe('OpenAiCompatibleModel', () => {
   let server: ModelServer;
-  const model = (options: { apiKey?: string; timeoutMs?: number } = {}) => new OpenAiCompatibleModel({ baseUrl: server.url, model: 'tiny', ...options });
+  const model = (options: { apiKey?: string; timeoutMs?: number } = {}) =>
+    new OpenAiCompatibleModel({ baseUrl: server.url, model: 'tiny', ...options });
 
   beforeAll(async () => {
     server = await ModelServer.start();
@@ -17,12 +18,23 @@ describe('OpenAiCompatibleModel', () => {
 
   it('asks /chat/completions with the system prompt first and returns text, model and usage', async () => {
     server.behaviour = { text: ' Hello. ' };
-    expect(await model({ apiKey: 'secret' }).complete(request)).toEqual({ text: 'Hello.', model: 'stub-1', usage: { inputTokens: 11, outputTokens: 7 } });
+    expect(await model({ apiKey: 'secret' }).complete(request)).toEqual({
+      text: 'Hello.',
+      model: 'stub-1',
+      usage: { inputTokens: 11, outputTokens: 7 },
+    });
     expect(server.requests).toEqual([
       {
         path: '/v1/chat/completions',
         authorization: 'Bearer secret',
-        body: { model: 'tiny', max_tokens: 50, messages: [{ role: 'system', content: 'be brief' }, { role: 'user', content: 'hi' }] },
+        body: {
+          model: 'tiny',
+          max_tokens: 50,
+          messages: [
+            { role: 'system', content: 'be brief' },
+            { role: 'user', content: 'hi' },
+          ],
+        },
       },
     ]);
   });

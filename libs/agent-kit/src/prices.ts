@@ -9,7 +9,10 @@ const AMOUNT = new RegExp(
   `[$\\u20ac\\u00a3]\\s*(\\d[\\d,]*(?:\\.\\d+)?)(\\s*k\\b)?|(\\d[\\d,]*(?:\\.\\d+)?)(\\s*k)?\\s*(?:%|percent\\b|${MONEY_WORD}\\b)|\\b(?:usd|eur|gbp)\\s*(\\d[\\d,]*(?:\\.\\d+)?)`,
   'gi',
 );
-const SPELLED = new RegExp(`\\b(?!\\d)[a-z]+[\\s-]+${MONEY_WORD}\\b|\\b(?:half|double) (?:the )?price\\b|\\bhalf off\\b|\\bpercent off\\b|\\bcosts? nothing\\b`, 'gi');
+const SPELLED = new RegExp(
+  `\\b(?!\\d)[a-z]+[\\s-]+${MONEY_WORD}\\b|\\b(?:half|double) (?:the )?price\\b|\\bhalf off\\b|\\bpercent off\\b|\\bcosts? nothing\\b`,
+  'gi',
+);
 
 /**
  * True when a text states an amount that no fact states, or states it of the wrong thing ("Enterprise is $49"). An

@@ -16,9 +16,12 @@ export interface ReplyPolicy {
 
 export type Refusal = 'too_long' | 'leak' | 'price' | 'contact' | 'commitment' | 'opt_out_claim' | 'question';
 
-const CONTACTS = /(?:https?:\/\/|www\.)\S+|\S+@\S+\.\S+|\b[a-z0-9-]+\.(?:com|net|org|io|ai|co|app|dev|link|ly|me|info|biz|xyz|ru)\b\S*|\+?\d[\d\s().-]{6,}\d/gi;
-const COMMITMENT = /\b(?:free|gratis|complimentary|no (?:charge|cost|fee)|discount\w*|refund\w*|guarantee\w*|promise\w*|waive\w*|coupon|voucher|promo)\b/gi;
-const OPT_OUT_CLAIM = /\b(?:unsubscribed|opted[\s-]*(?:you[\s-]*)?(?:out|in|back)|resubscribed|removed (?:you|your number)|blocked your number)\b/i;
+const CONTACTS =
+  /(?:https?:\/\/|www\.)\S+|\S+@\S+\.\S+|\b[a-z0-9-]+\.(?:com|net|org|io|ai|co|app|dev|link|ly|me|info|biz|xyz|ru)\b\S*|\+?\d[\d\s().-]{6,}\d/gi;
+const COMMITMENT =
+  /\b(?:free|gratis|complimentary|no (?:charge|cost|fee)|discount\w*|refund\w*|guarantee\w*|promise\w*|waive\w*|coupon|voucher|promo)\b/gi;
+const OPT_OUT_CLAIM =
+  /\b(?:unsubscribed|opted[\s-]*(?:you[\s-]*)?(?:out|in|back)|resubscribed|removed (?:you|your number)|blocked your number)\b/i;
 
 /** Why a model's text must not be sent, or null. */
 export const refusalOf = (text: string, policy: ReplyPolicy): Refusal | null => {

@@ -6,11 +6,36 @@ const SEPTETS: ReadonlyMap<string, number> = new Map([
   ...[...EXTENDED].map((c) => [c, 2] as const),
 ]);
 const PLAIN: Readonly<Record<string, string>> = {
-  '\u2018': "'", '\u2019': "'", '\u201a': "'", '\u02bc': "'", '`': "'", '\u00b4': "'",
-  '\u201c': '"', '\u201d': '"', '\u201e': '"', '\u00ab': '"', '\u00bb': '"',
-  '\u2010': '-', '\u2011': '-', '\u2012': '-', '\u2013': '-', '\u2014': '-', '\u2212': '-',
-  '\u2026': '...', '\u2022': '-', '\u00b7': '-', '\u2192': '->', '\u00d7': 'x', '\u2122': 'TM',
-  '\u00df': '\u00df', '\u0131': 'i', '\u0142': 'l', '\u0141': 'L', '\u0111': 'd', '\t': ' ', '\r': '',
+  '\u2018': "'",
+  '\u2019': "'",
+  '\u201a': "'",
+  '\u02bc': "'",
+  '`': "'",
+  '\u00b4': "'",
+  '\u201c': '"',
+  '\u201d': '"',
+  '\u201e': '"',
+  '\u00ab': '"',
+  '\u00bb': '"',
+  '\u2010': '-',
+  '\u2011': '-',
+  '\u2012': '-',
+  '\u2013': '-',
+  '\u2014': '-',
+  '\u2212': '-',
+  '\u2026': '...',
+  '\u2022': '-',
+  '\u00b7': '-',
+  '\u2192': '->',
+  '\u00d7': 'x',
+  '\u2122': 'TM',
+  '\u00df': '\u00df',
+  '\u0131': 'i',
+  '\u0142': 'l',
+  '\u0141': 'L',
+  '\u0111': 'd',
+  '\t': ' ',
+  '\r': '',
 };
 
 /** Length in GSM-7 septets (€ and brackets take two), or null when the text needs UCS-2 (70 characters a part). */
@@ -30,7 +55,10 @@ export const isGsm7 = (text: string): boolean => gsm7Length(text) !== null;
 export const toGsm7 = (text: string): string => {
   let plain = '';
   for (const char of text) plain += SEPTETS.has(char) ? char : (PLAIN[char] ?? unaccented(char));
-  return plain.replace(/ {2,}/g, ' ').replace(/ +([,.!?\n])/g, '$1').trim();
+  return plain
+    .replace(/ {2,}/g, ' ')
+    .replace(/ +([,.!?\n])/g, '$1')
+    .trim();
 };
 
 const unaccented = (char: string): string => {

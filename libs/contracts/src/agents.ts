@@ -16,9 +16,7 @@ export const ProbeReport = z.object({
   /** The agent declares `chat` idempotent: the same call twice is safe. */
   isIdempotent: z.boolean(),
   latencyMs: z.number().int().nonnegative().nullable(),
-  checks: z.array(
-    z.object({ name: z.string(), passed: z.boolean(), detail: z.string(), fix: z.string().optional() }),
-  ),
+  checks: z.array(z.object({ name: z.string(), passed: z.boolean(), detail: z.string(), fix: z.string().optional() })),
   /** What a later connection can reuse (the MCP discover result), opaque to everyone but mcp-adapter. */
   prior: z.unknown().optional(),
 });

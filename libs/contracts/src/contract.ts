@@ -47,13 +47,12 @@ export const contract = <I extends z.ZodType, O extends z.ZodType>(spec: {
   service: spec.name.slice(0, spec.name.indexOf('.')),
 });
 
-export const event = <P extends z.ZodType>(spec: {
-  name: `${string}.${string}`;
-  to: readonly string[];
-  payload: P;
-}): EventContract<P> => ({ kind: 'event', ...spec });
+export const event = <P extends z.ZodType>(spec: { name: `${string}.${string}`; to: readonly string[]; payload: P }): EventContract<P> => ({
+  kind: 'event',
+  ...spec,
+});
 
-export const broadcast = <P extends z.ZodType>(spec: {
-  name: `${string}.${string}`;
-  payload: P;
-}): BroadcastContract<P> => ({ kind: 'broadcast', ...spec });
+export const broadcast = <P extends z.ZodType>(spec: { name: `${string}.${string}`; payload: P }): BroadcastContract<P> => ({
+  kind: 'broadcast',
+  ...spec,
+});

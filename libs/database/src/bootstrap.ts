@@ -23,7 +23,13 @@ export const bootstrap = async (databaseUrl: string, options: BootstrapOptions):
     const { rows } = await client.query<{ id: string }>('select security.ensure_default_account($1) as id', [options.name]);
     const accountId = rows[0]!.id;
     if (options.adminKey) {
-      await client.query('select security.replace_api_key($1, $2, $3, $4, $5, null)', [accountId, ADMIN_KEY_LABEL, options.adminKey.prefix, options.adminKey.hash, ['admin']]);
+      await client.query('select security.replace_api_key($1, $2, $3, $4, $5, null)', [
+        accountId,
+        ADMIN_KEY_LABEL,
+        options.adminKey.prefix,
+        options.adminKey.hash,
+        ['admin'],
+      ]);
     }
     const { rows: agents } = await client.query<{ id: string }>('select registry.ensure_builtin_agent($1) as id', [accountId]);
     await client.query('select messaging.ensure_number($1, $2, $3)', [accountId, options.phoneNumber, agents[0]!.id]);

@@ -10,7 +10,13 @@ const OLDEST_SERVER = 180_000;
  * @throws if the server is older than PostgreSQL 18 (uuidv7) or cannot be reached.
  */
 export const migrate = async (databaseUrl: string): Promise<void> => {
-  const source = new DataSource({ type: 'postgres', url: databaseUrl, migrations: sqlMigrations(), migrationsTransactionMode: 'all', poolSize: 2 });
+  const source = new DataSource({
+    type: 'postgres',
+    url: databaseUrl,
+    migrations: sqlMigrations(),
+    migrationsTransactionMode: 'all',
+    poolSize: 2,
+  });
   await source.initialize();
   const lock = source.createQueryRunner();
   try {

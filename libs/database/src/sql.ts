@@ -5,8 +5,9 @@ import type { Pool, QueryResultRow } from 'pg';
 const isOutage = (error: unknown): boolean => {
   const { code, message } = error as { code?: string; message?: string };
   return (
-    ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', '57P01', '57P02', '57P03', '08006', '08001', '08003', '53300'].includes(code ?? '') ||
-    /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error/.test(message ?? '')
+    ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', '57P01', '57P02', '57P03', '08006', '08001', '08003', '53300'].includes(
+      code ?? '',
+    ) || /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error/.test(message ?? '')
   );
 };
 
@@ -41,7 +42,12 @@ export class Sql {
     return this.run<T>('rows', name, args, options);
   }
 
-  private async run<T extends QueryResultRow>(kind: 'value' | 'rows', name: string, values: unknown[], options: CallOptions = {}): Promise<T[]> {
+  private async run<T extends QueryResultRow>(
+    kind: 'value' | 'rows',
+    name: string,
+    values: unknown[],
+    options: CallOptions = {},
+  ): Promise<T[]> {
     const id = `${kind}:${name}/${values.length}`;
     let text = this.texts.get(id);
     if (!text) {

@@ -11,17 +11,38 @@ describe('accepting texts', () => {
   afterAll(() => engine?.stop());
 
   const seqs = async (session: string): Promise<number[]> =>
-    (await engine.rows<{ seq: string }>('select seq from messaging.message_history where session_id = $1 and seq is not null order by seq', [session])).map(({ seq }) => Number(seq));
+    (
+      await engine.rows<{ seq: string }>(
+        'select seq from messaging.message_history where session_id = $1 and seq is not null order by seq',
+        [session],
+      )
+    ).map(({ seq }) => Number(seq));
   const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1);
 
   it('a text is stored with what the carrier sent, and opens a session at the agent of the number', async () => {
     const agent = await engine.agent();
     const phone = engine.phoneTo(await engine.number(agent));
-    const { message_id, session_id } = await phone.text({ body: 'hi', fields: { FromCity: 'Bern' }, media: [{ url: 'https://x.test/a.png', contentType: 'image/png' }] });
-    expect(await engine.message(message_id)).toMatchObject({
-      direction: 'inbound', status: 'waiting', body: 'hi', seq: '1', session_id, carrier_fields: { FromCity: 'Bern' }, media: [{ url: 'https://x.test/a.png' }],
+    const { message_id, session_id } = await phone.text({
+      body: 'hi',
+      fields: { FromCity: 'Bern' },
+      media: [{ url: 'https://x.test/a.png', contentType: 'image/png' }],
     });
-    expect(await engine.session(session_id!)).toMatchObject({ agent_id: agent, last_seq: '1', done_seq: '0', epoch: 0, waiting: [message_id] });
+    expect(await engine.message(message_id)).toMatchObject({
+      direction: 'inbound',
+      status: 'waiting',
+      body: 'hi',
+      seq: '1',
+      session_id,
+      carrier_fields: { FromCity: 'Bern' },
+      media: [{ url: 'https://x.test/a.png' }],
+    });
+    expect(await engine.session(session_id!)).toMatchObject({
+      agent_id: agent,
+      last_seq: '1',
+      done_seq: '0',
+      epoch: 0,
+      waiting: [message_id],
+    });
     expect((await engine.message(message_id)).transmission_path.map(({ hop }) => hop)).toEqual(['received', 'stored']);
   });
 
@@ -57,7 +78,9 @@ describe('accepting texts', () => {
 
   it('texts of one phone get gapless numbers in one session, also under concurrent accepts that open it', async () => {
     const phone = await engine.phone();
-    const accepted = (await Promise.all(upTo(30).map((n) => engine.accept(n % 3 === 0 ? [phone.form(), phone.form()] : [phone.form()])))).flat();
+    const accepted = (
+      await Promise.all(upTo(30).map((n) => engine.accept(n % 3 === 0 ? [phone.form(), phone.form()] : [phone.form()])))
+    ).flat();
     const sessions = new Set(accepted.map(({ session_id }) => session_id));
     expect(sessions.size).toBe(1);
     expect(await seqs(accepted[0]!.session_id!)).toEqual(upTo(40));
@@ -82,7 +105,9 @@ describe('accepting texts', () => {
     const forms = [phone.form(), phone.form({ to: theirs }), phone.form({ to: given })];
     expect(await engine.accept(forms)).toEqual(Array(3).fill({ outcome: 'number_not_found' }));
     expect(await engine.rows('select from messaging.contacts where phone = $1', [phone.from])).toEqual([]);
-    expect(await engine.rows('select from messaging.inbound_receipts where message_sid = any ($1)', [forms.map((form) => form.message_sid)])).toEqual([]);
+    expect(
+      await engine.rows('select from messaging.inbound_receipts where message_sid = any ($1)', [forms.map((form) => form.message_sid)]),
+    ).toEqual([]);
     expect((await engine.accept([{ ...forms[1], account_id: stranger }]))[0]!.outcome).toBe('accepted');
   });
 
@@ -92,7 +117,14 @@ describe('accepting texts', () => {
     await engine.accept([known]);
     const twice = two.form();
     const outcomes = await engine.accept([two.form({ to: '+19990000000' }), known, twice, one.form(), twice, two.form()]);
-    expect(outcomes.map(({ outcome }) => outcome)).toEqual(['number_not_found', 'duplicate', 'accepted', 'accepted', 'duplicate', 'accepted']);
+    expect(outcomes.map(({ outcome }) => outcome)).toEqual([
+      'number_not_found',
+      'duplicate',
+      'accepted',
+      'accepted',
+      'duplicate',
+      'accepted',
+    ]);
     expect(outcomes[4]!.message_id).toBe(outcomes[2]!.message_id);
     expect(await engine.accept([])).toEqual([]);
   });
@@ -113,7 +145,9 @@ describe('accepting texts', () => {
   it('one bad text of a batch fails alone: its neighbours are accepted', async () => {
     const phone = await engine.phone();
     const batcher = new Batcher<TextFields, Accepted>((forms) => engine.accept(forms), 1);
-    const results = await Promise.allSettled([phone.form(), phone.form({ segments: 'many' }), phone.form()].map((form) => batcher.run(form)));
+    const results = await Promise.allSettled(
+      [phone.form(), phone.form({ segments: 'many' }), phone.form()].map((form) => batcher.run(form)),
+    );
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
     expect(await seqs((results[0] as PromiseFulfilledResult<Accepted>).value.session_id!)).toEqual([1, 2]);
   });
@@ -139,8 +173,8 @@ describe('accepting texts', () => {
     const form = phone.form({ segments: 3 });
     const [first] = await engine.accept([form, form]);
     await engine.accept([form]);
-    expect(await engine.rows('select kind, quantity, account_id from billing.usage_ledger where source_id = $1', [first!.message_id])).toEqual([
-      { kind: 'inbound_segment', quantity: '3', account_id: engine.account },
-    ]);
+    expect(
+      await engine.rows('select kind, quantity, account_id from billing.usage_ledger where source_id = $1', [first!.message_id]),
+    ).toEqual([{ kind: 'inbound_segment', quantity: '3', account_id: engine.account }]);
   });
 });

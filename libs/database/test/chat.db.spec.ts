@@ -51,11 +51,19 @@ describe('texts that come by POST /mcp/chat', () => {
     expect(await result(received.message_id)).toBeNull();
     const turn = await phone.claimed();
     expect(await engine.complete(turn, 'part one,', 'part two')).toMatchObject({ outcome: 'answered', is_due: false, waiters: [] });
-    expect(await result(received.message_id)).toMatchObject({ status: 'answered', turn_status: 'answered', turn_id: turn.turn_id, message: 'part one, part two' });
+    expect(await result(received.message_id)).toMatchObject({
+      status: 'answered',
+      turn_status: 'answered',
+      turn_id: turn.turn_id,
+      message: 'part one, part two',
+    });
     engine.pass(60_000);
     expect((await engine.due()).sends).toEqual([]);
     expect((await engine.take(received.message_id)).state).toBe('empty');
-    expect((await engine.outbound(phone.from)).slice(1)).toMatchObject([{ status: 'returned', handed_via: null }, { status: 'returned', handed_via: null }]);
+    expect((await engine.outbound(phone.from)).slice(1)).toMatchObject([
+      { status: 'returned', handed_via: null },
+      { status: 'returned', handed_via: null },
+    ]);
   });
 
   it('it does not hold the answers of the phone back', async () => {

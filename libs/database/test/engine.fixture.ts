@@ -81,7 +81,14 @@ export class Engine {
 
   /** An agent that is well; `columns` override its row. */
   agent(columns: Record<string, unknown> = {}): Promise<string> {
-    const row = { account_id: this.account, agent_name: 'agent', endpoint_url: 'https://agent.test', dialect: 'chat', status: 'active', ...columns };
+    const row = {
+      account_id: this.account,
+      agent_name: 'agent',
+      endpoint_url: 'https://agent.test',
+      dialect: 'chat',
+      status: 'active',
+      ...columns,
+    };
     const names = Object.keys(row);
     return this.cell(
       `insert into registry.agent_registry (${names.join(', ')}) values (${names.map((_, i) => `$${i + 1}`).join(', ')}) returning id`,
@@ -125,7 +132,15 @@ export class Engine {
 
   fail(turn: Claimed, pauseMs: number | null, counts = true): Promise<End> {
     const failure = JSON.stringify({ code: 'agent_down', diagnosis: 'It is down.' });
-    return this.sql.value('routing.fail_attempt', [turn.session_id, turn.turn_id, turn.lease_token, failure, pauseMs === null ? null : `${pauseMs} milliseconds`, counts, this.now]);
+    return this.sql.value('routing.fail_attempt', [
+      turn.session_id,
+      turn.turn_id,
+      turn.lease_token,
+      failure,
+      pauseMs === null ? null : `${pauseMs} milliseconds`,
+      counts,
+      this.now,
+    ]);
   }
 
   async take(messageId: string, givesUp = false): Promise<Taken> {
@@ -216,9 +231,26 @@ export class Phone {
   form(fields: TextFields = {}): TextFields {
     const { account, now } = this.engine;
     return {
-      account_id: account, account_sid: 'AC1', message_sid: `SM${randomUUID()}`, from: this.from, to: this.to, channel: 'sms', body: 'hello', media: null,
-      segments: 1, encoding: 'GSM-7', fields: {}, intent: null, intent_source: null, is_answered_by_carrier: false, waiter: 'gw-1',
-      offer_until: this.engine.after(OFFER_MS), handle: randomUUID(), traceparent: '00-trace', received_at: now, ...fields,
+      account_id: account,
+      account_sid: 'AC1',
+      message_sid: `SM${randomUUID()}`,
+      from: this.from,
+      to: this.to,
+      channel: 'sms',
+      body: 'hello',
+      media: null,
+      segments: 1,
+      encoding: 'GSM-7',
+      fields: {},
+      intent: null,
+      intent_source: null,
+      is_answered_by_carrier: false,
+      waiter: 'gw-1',
+      offer_until: this.engine.after(OFFER_MS),
+      handle: randomUUID(),
+      traceparent: '00-trace',
+      received_at: now,
+      ...fields,
     };
   }
 

@@ -14,7 +14,8 @@ describe('the send gate', () => {
   beforeEach(() => engine.clear());
   afterAll(() => engine?.stop());
 
-  const decisions = (messageId: string): Promise<Decision[]> => engine.rows('select * from messaging.send_decisions where message_id = $1 order by id', [messageId]);
+  const decisions = (messageId: string): Promise<Decision[]> =>
+    engine.rows('select * from messaging.send_decisions where message_id = $1 order by id', [messageId]);
   const talk = async (phone: Phone, answer: string): Promise<{ text: string; answer: string; state: string }> => {
     const { text, answer: id } = await phone.answered('hi', answer);
     const { state } = await engine.take(text);
@@ -49,8 +50,12 @@ describe('the send gate', () => {
   it('no message can be marked as handed out without a decision', async () => {
     const phone = await engine.phone();
     const { answer } = await phone.answered();
-    await expect(engine.rows(`update messaging.message_history set handed_via = 'rest' where id = $1`, [answer])).rejects.toMatchObject({ constraint: 'no_send_without_decision' });
-    await expect(engine.rows(`update messaging.message_history set handed_via = 'rest', decision_id = uuidv7() where id = $1`, [answer])).rejects.toThrow(/foreign key/);
+    await expect(engine.rows(`update messaging.message_history set handed_via = 'rest' where id = $1`, [answer])).rejects.toMatchObject({
+      constraint: 'no_send_without_decision',
+    });
+    await expect(
+      engine.rows(`update messaging.message_history set handed_via = 'rest', decision_id = uuidv7() where id = $1`, [answer]),
+    ).rejects.toThrow(/foreign key/);
   });
 
   it('a decision that a message names cannot be removed', async () => {
@@ -89,7 +94,9 @@ describe('the send gate', () => {
   });
 
   it('a content rule of an account binds that account only', async () => {
-    await engine.rows(`insert into messaging.content_rules (account_id, name, pattern) values ($1, 'no_swearing', 'damn')`, [engine.account]);
+    await engine.rows(`insert into messaging.content_rules (account_id, name, pattern) values ($1, 'no_swearing', 'damn')`, [
+      engine.account,
+    ]);
     const stranger = await engine.cell<string>(`insert into security.accounts (name) values ('theirs') returning id`);
     const theirs = engine.phoneTo(await engine.number(await engine.agent({ account_id: stranger }), stranger));
     const [accepted] = await engine.accept([theirs.form({ account_id: stranger })]);
@@ -119,11 +126,16 @@ describe('the send gate', () => {
     const { message_id } = await phone.text();
     const turn = await phone.claimed();
     const { session_id, turn_id, lease_token } = turn;
-    await engine.sql.values('routing.complete_turns', [JSON.stringify([{ session_id, turn_id, lease_token, parts: [{ body: 'long', segments: 4, encoding: 'UCS-2' }], hops: [] }]), engine.now]);
+    await engine.sql.values('routing.complete_turns', [
+      JSON.stringify([{ session_id, turn_id, lease_token, parts: [{ body: 'long', segments: 4, encoding: 'UCS-2' }], hops: [] }]),
+      engine.now,
+    ]);
     const { answer_id } = await engine.take(message_id);
     await engine.sql.value('messaging.requeue', [answer_id, engine.now]);
     await engine.due();
-    expect(await engine.rows('select kind, quantity from billing.usage_ledger where source_id = $1', [answer_id])).toEqual([{ kind: 'outbound_segment', quantity: '4' }]);
+    expect(await engine.rows('select kind, quantity from billing.usage_ledger where source_id = $1', [answer_id])).toEqual([
+      { kind: 'outbound_segment', quantity: '4' },
+    ]);
   });
 
   it('what is refused is not billed', async () => {

@@ -35,10 +35,27 @@ describe('the cost of a turn', () => {
       encoding: 'GSM-7', fields: {}, waiter: 'gw', offer_until: new Date(now.getTime() + 3_500), handle: `handle-${sent}`, traceparent: null, received_at: now,
     })); // prettier-ignore
     const accepted = await call<{ message_id: string; session_id: string }>('messaging.accept_inbound', JSON.stringify(texts), now);
-    const claims = await call<{ session_id: string; turn_id: string; lease_token: string }>('routing.claim_turns', accepted.map((one) => one.session_id), now, '4 seconds');
-    const answers = claims.map(({ session_id, turn_id, lease_token }) => ({ session_id, turn_id, lease_token, parts: [{ body: 'hi', segments: 1, encoding: 'GSM-7' }], state: null, hops: [] }));
+    const claims = await call<{ session_id: string; turn_id: string; lease_token: string }>(
+      'routing.claim_turns',
+      accepted.map((one) => one.session_id),
+      now,
+      '4 seconds',
+    );
+    const answers = claims.map(({ session_id, turn_id, lease_token }) => ({
+      session_id,
+      turn_id,
+      lease_token,
+      parts: [{ body: 'hi', segments: 1, encoding: 'GSM-7' }],
+      state: null,
+      hops: [],
+    }));
     await call('routing.complete_turns', JSON.stringify(answers), now);
-    const taken = await call<{ answer_id: string }>('messaging.take_reply', accepted.map((one) => one.message_id), accepted.map(() => false), now);
+    const taken = await call<{ answer_id: string }>(
+      'messaging.take_reply',
+      accepted.map((one) => one.message_id),
+      accepted.map(() => false),
+      now,
+    );
     for (const { answer_id } of taken) await call('messaging.record_receipt', answer_id, `SM-${answer_id}`, 'delivered', null, now);
     await call('messaging.claim_due', 25, now);
   };
@@ -48,7 +65,9 @@ describe('the cost of a turn', () => {
     const read = async (): Promise<number> => {
       await pool.query('select pg_stat_force_next_flush()');
       await pool.query('select pg_stat_clear_snapshot()');
-      const { rows } = await pool.query<{ n: number }>('select sum(coalesce(idx_tup_fetch, 0) + seq_tup_read)::float8 as n from pg_stat_user_tables');
+      const { rows } = await pool.query<{ n: number }>(
+        'select sum(coalesce(idx_tup_fetch, 0) + seq_tup_read)::float8 as n from pg_stat_user_tables',
+      );
       return rows[0]!.n;
     };
     const before = await read();

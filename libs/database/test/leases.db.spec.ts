@@ -92,7 +92,12 @@ describe('turns that fail or whose runner dies', () => {
     await engine.fail(turn, 0);
     await engine.fail(await phone.claimed(), 0);
     const end = await engine.fail(await phone.claimed(), 0);
-    expect(end).toMatchObject({ outcome: 'closed', turn_id: turn.turn_id, waiters: [{ waiter: 'gw-1', message_id: text }], alert: { kind: 'turn_apologised', severity: 'warning' } });
+    expect(end).toMatchObject({
+      outcome: 'closed',
+      turn_id: turn.turn_id,
+      waiters: [{ waiter: 'gw-1', message_id: text }],
+      alert: { kind: 'turn_apologised', severity: 'warning' },
+    });
     expect(await engine.cell('select status from routing.turns where id = $1', [turn.turn_id])).toBe('apologised');
     expect(await engine.take(text)).toMatchObject({ state: 'send', body: expect.stringMatching(/^Sorry/) as string });
     expect(await engine.alerts(turn.agent_id)).toMatchObject([{ kind: 'turn_apologised' }]);

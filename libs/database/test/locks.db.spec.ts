@@ -10,13 +10,24 @@ describe('two at the same time', () => {
   afterAll(() => engine?.stop());
 
   const DAY = 24 * 3_600_000;
-  const accepting = (...forms: object[]): [string, unknown[]] => ['select messaging.accept_inbound($1, $2) as value', [JSON.stringify(forms), engine.now]];
-  const taking = (ids: string[], givesUp: boolean[]): Promise<Taken[]> => engine.sql.values<Taken>('messaging.take_reply', [ids, givesUp, engine.now]);
+  const accepting = (...forms: object[]): [string, unknown[]] => [
+    'select messaging.accept_inbound($1, $2) as value',
+    [JSON.stringify(forms), engine.now],
+  ];
+  const taking = (ids: string[], givesUp: boolean[]): Promise<Taken[]> =>
+    engine.sql.values<Taken>('messaging.take_reply', [ids, givesUp, engine.now]);
   const statusOf = async (id: string): Promise<string> => (await engine.message(id)).status;
   const outbound = (phone: Phone): Promise<{ message_id: string }> =>
     engine.sql.value('messaging.create_outbound', [
       engine.account,
-      JSON.stringify({ from: phone.to, to: phone.from, channel: 'sms', purpose: 'marketing', media: null, parts: [{ body: 'Offer', segments: 1, encoding: 'GSM-7' }] }),
+      JSON.stringify({
+        from: phone.to,
+        to: phone.from,
+        channel: 'sms',
+        purpose: 'marketing',
+        media: null,
+        parts: [{ body: 'Offer', segments: 1, encoding: 'GSM-7' }],
+      }),
       engine.now,
     ]);
 
@@ -38,7 +49,10 @@ describe('two at the same time', () => {
     const { text, answer } = await phone.answered();
     engine.pass(3_500);
     const stop = await engine.holding(...accepting(phone.form(STOP)));
-    const handOut = way === 'webhook' ? engine.take(text).then(({ state }) => state === 'send') : engine.due().then(({ sends }) => sends.some(({ message_id }) => message_id === answer));
+    const handOut =
+      way === 'webhook'
+        ? engine.take(text).then(({ state }) => state === 'send')
+        : engine.due().then(({ sends }) => sends.some(({ message_id }) => message_id === answer));
     await engine.waitingForLocks();
     await stop.commit();
     expect(await handOut).toBe(false);
@@ -61,7 +75,10 @@ describe('two at the same time', () => {
     for (const isStopFirst of [true, false]) {
       const { message_id } = await phone.text();
       const turn = await phone.claimed();
-      const complete: [string, unknown[]] = ['select routing.complete_turns($1, $2) as value', [JSON.stringify([completion(turn)]), engine.now]];
+      const complete: [string, unknown[]] = [
+        'select routing.complete_turns($1, $2) as value',
+        [JSON.stringify([completion(turn)]), engine.now],
+      ];
       const [first, second] = isStopFirst ? [accepting(phone.form(STOP)), complete] : [complete, accepting(phone.form(STOP))];
       const held = await engine.holding(...first);
       const other = engine.rows(...second);
@@ -134,7 +151,12 @@ describe('two at the same time', () => {
     await engine.waitingForLocks();
     await ending.commit();
     expect(await chat).toBeNull();
-    expect(await engine.rows('select from routing.agent_sessions where contact_id = (select contact_id from routing.agent_sessions where id = $1)', [phone.session])).toHaveLength(1);
+    expect(
+      await engine.rows(
+        'select from routing.agent_sessions where contact_id = (select contact_id from routing.agent_sessions where id = $1)',
+        [phone.session],
+      ),
+    ).toHaveLength(1);
   });
 
   it('a number that is given back while a text is accepted: the text is not lost unseen', async () => {
@@ -204,7 +226,13 @@ describe('two at the same time', () => {
       const turns = [];
       for (const phone of phones) turns.push(completion(await phone.claimed()));
       const mixed = round % 2 === 0 ? texts.toReversed() : texts;
-      await Promise.all([taking(mixed, mixed.map(() => true)), engine.sql.values('routing.complete_turns', [JSON.stringify(turns), engine.now])]);
+      await Promise.all([
+        taking(
+          mixed,
+          mixed.map(() => true),
+        ),
+        engine.sql.values('routing.complete_turns', [JSON.stringify(turns), engine.now]),
+      ]);
     }
   });
 
@@ -216,7 +244,11 @@ describe('two at the same time', () => {
         engine.accept(phones.toReversed().map((phone) => phone.form())),
         engine.sql.values('routing.move_sessions', [phones.map(({ session }) => session).filter(Boolean), null, engine.now]),
       ]);
-      for (const phone of phones) phone.session ||= await engine.cell('select s.id from routing.agent_sessions s join messaging.contacts c on c.id = s.contact_id where c.phone = $1', [phone.from]);
+      for (const phone of phones)
+        phone.session ||= await engine.cell(
+          'select s.id from routing.agent_sessions s join messaging.contacts c on c.id = s.contact_id where c.phone = $1',
+          [phone.from],
+        );
     }
   });
 });

@@ -8,9 +8,13 @@ describe('STOP, START and HELP', () => {
   afterAll(() => engine?.stop());
 
   const statusOf = async (id: string): Promise<string> => (await engine.message(id)).status;
-  const suppressed = (phone: Phone): Promise<string[]> => engine.cell('select suppressed from messaging.contacts where phone = $1', [phone.from]);
+  const suppressed = (phone: Phone): Promise<string[]> =>
+    engine.cell('select suppressed from messaging.contacts where phone = $1', [phone.from]);
   const consents = (phone: Phone): Promise<{ action: string; source: string; exact_text: string }[]> =>
-    engine.rows('select x.action, x.source, x.exact_text, x.message_id from messaging.consents x join messaging.contacts c on c.id = x.contact_id where c.phone = $1 order by x.id', [phone.from]);
+    engine.rows(
+      'select x.action, x.source, x.exact_text, x.message_id from messaging.consents x join messaging.contacts c on c.id = x.contact_id where c.phone = $1 order by x.id',
+      [phone.from],
+    );
   /** What the person's phone would get by now. */
   const sendable = async (phone: Phone): Promise<string[]> => {
     const { sends } = await engine.due();
@@ -26,7 +30,10 @@ describe('STOP, START and HELP', () => {
     expect(await engine.take(message_id)).toEqual({ state: 'empty' });
     engine.pass(60_000);
     expect(await sendable(phone)).toEqual([expect.stringMatching(/unsubscribed/)]);
-    expect(await engine.outbound(phone.from)).toMatchObject([{ purpose: 'confirmation' }, { body: 'too late', status: 'fenced', handed_via: null }]);
+    expect(await engine.outbound(phone.from)).toMatchObject([
+      { purpose: 'confirmation' },
+      { body: 'too late', status: 'fenced', handed_via: null },
+    ]);
     expect(await statusOf(message_id)).toBe('closed');
   });
 
@@ -65,8 +72,15 @@ describe('STOP, START and HELP', () => {
     engine.pass(60_000);
     expect(await sendable(byRest)).toEqual([expect.stringMatching(/unsubscribed/)]);
     expect(await sendable(byRest)).toEqual([]);
-    expect(await engine.message(one.answer)).toMatchObject({ status: 'fenced', handed_via: null, decision_id: expect.any(String) as string });
-    expect((await engine.outbound(byRest.from)).filter(({ purpose }) => purpose === 'reply')).toMatchObject([{ status: 'fenced' }, { status: 'fenced' }]);
+    expect(await engine.message(one.answer)).toMatchObject({
+      status: 'fenced',
+      handed_via: null,
+      decision_id: expect.any(String) as string,
+    });
+    expect((await engine.outbound(byRest.from)).filter(({ purpose }) => purpose === 'reply')).toMatchObject([
+      { status: 'fenced' },
+      { status: 'fenced' },
+    ]);
     expect(await engine.message(other.answer)).toMatchObject({ handed_via: null });
   });
 
@@ -74,7 +88,10 @@ describe('STOP, START and HELP', () => {
     const phone = await engine.phone();
     const stranger = await engine.cell<string>(`insert into security.accounts (name) values ('theirs') returning id`);
     const theirAgent = await engine.agent({ account_id: stranger });
-    const [mine, theirs] = [engine.phoneTo(await engine.number(await engine.agent())), engine.phoneTo(await engine.number(theirAgent, stranger))];
+    const [mine, theirs] = [
+      engine.phoneTo(await engine.number(await engine.agent())),
+      engine.phoneTo(await engine.number(theirAgent, stranger)),
+    ];
     const elsewhere = await engine.accept([phone.form({ to: mine.to }), phone.form({ to: theirs.to, account_id: stranger })]);
     await phone.text(STOP);
     expect(await Promise.all(elsewhere.map(({ message_id }) => statusOf(message_id!)))).toEqual(['closed', 'waiting']);
@@ -185,7 +202,11 @@ describe('STOP, START and HELP', () => {
 
   it('OptOutType means that the carrier has answered: it takes effect and we say nothing', async () => {
     const phone = await engine.phone();
-    for (const [form, out] of [[STOP, ['all']], [HELP, ['all']], [START, []]] as const) {
+    for (const [form, out] of [
+      [STOP, ['all']],
+      [HELP, ['all']],
+      [START, []],
+    ] as const) {
       const { message_id } = await phone.text({ ...form, intent_source: 'carrier', is_answered_by_carrier: true });
       expect(await engine.take(message_id)).toEqual({ state: 'empty' });
       expect(await suppressed(phone)).toEqual(out);
@@ -197,8 +218,12 @@ describe('STOP, START and HELP', () => {
   it('the consent ledger keeps who said what in which words', async () => {
     const phone = await engine.phone();
     const { message_id } = await phone.text({ ...STOP, body: 'please stop texting me', intent_source: 'plain_language' });
-    expect(await consents(phone)).toEqual([{ action: 'opt_out', source: 'plain_language', exact_text: 'please stop texting me', message_id }]);
-    expect(await engine.sql.values('messaging.list_consents', [engine.account, phone.from])).toMatchObject([{ action: 'opt_out', purpose: 'all' }]);
+    expect(await consents(phone)).toEqual([
+      { action: 'opt_out', source: 'plain_language', exact_text: 'please stop texting me', message_id },
+    ]);
+    expect(await engine.sql.values('messaging.list_consents', [engine.account, phone.from])).toMatchObject([
+      { action: 'opt_out', purpose: 'all' },
+    ]);
   });
 
   it('a first text of a phone that is STOP is obeyed', async () => {

@@ -20,8 +20,13 @@ describe('messages that nobody asked for', () => {
     engine.sql.value('messaging.create_outbound', [
       engine.account,
       JSON.stringify({
-        from: phone.to, to: phone.from, channel: 'sms', purpose: 'marketing', media: null,
-        parts: bodies.map((body) => ({ body, segments: 1, encoding: 'GSM-7' })), ...fields,
+        from: phone.to,
+        to: phone.from,
+        channel: 'sms',
+        purpose: 'marketing',
+        media: null,
+        parts: bodies.map((body) => ({ body, segments: 1, encoding: 'GSM-7' })),
+        ...fields,
       }),
       engine.now,
     ]);
@@ -67,7 +72,11 @@ describe('messages that nobody asked for', () => {
     await engine.clear();
     const created = await create(phone, ['1', '2']);
     expect(created).toMatchObject({ outcome: 'refused', status: 'refused', decision: { verdict: 'refuse', rule: 'opted_out' } });
-    expect(await engine.message(created.message_id)).toMatchObject({ status: 'refused', body: '1', decision_id: created.decision.decision_id });
+    expect(await engine.message(created.message_id)).toMatchObject({
+      status: 'refused',
+      body: '1',
+      decision_id: created.decision.decision_id,
+    });
     expect(await sent()).toEqual([]);
     await phone.text(START);
     await engine.clear();
@@ -89,7 +98,10 @@ describe('messages that nobody asked for', () => {
     await phone.text(STOP);
     await engine.receipt(message_id, 'SM-first', 'queued');
     expect(await sent()).not.toContain('2');
-    expect((await engine.outbound(phone.from)).filter(({ purpose }) => purpose === 'marketing').map(({ status }) => status)).toEqual(['queued', 'refused']);
+    expect((await engine.outbound(phone.from)).filter(({ purpose }) => purpose === 'marketing').map(({ status }) => status)).toEqual([
+      'queued',
+      'refused',
+    ]);
   });
 
   it('a purpose that alone was suppressed is refused, others pass', async () => {
@@ -102,7 +114,11 @@ describe('messages that nobody asked for', () => {
 
   it('half a message is worse than none: a part that is refused takes the others with it', async () => {
     const phone = await engine.phone();
-    expect(await create(phone, ['fine', 'see bit.ly/x', 'fine'])).toMatchObject({ outcome: 'refused', decision: { rule: 'content:public_link_shortener' }, alert: { kind: 'send_refused' } });
+    expect(await create(phone, ['fine', 'see bit.ly/x', 'fine'])).toMatchObject({
+      outcome: 'refused',
+      decision: { rule: 'content:public_link_shortener' },
+      alert: { kind: 'send_refused' },
+    });
     expect(await sent()).toEqual([]);
     const rows = await engine.outbound(phone.from);
     expect(rows.map(({ status }) => status)).toEqual(['refused', 'refused']);

@@ -67,7 +67,10 @@ describe('what the carrier says of our messages', () => {
   it('the sid of another message raises an alert: we were sent twice', async () => {
     const { answer, sid } = await handedOut();
     await engine.receipt(answer, sid, 'delivered');
-    expect(await engine.receipt(answer, 'SM-other', 'delivered')).toMatchObject({ known: true, alert: { kind: 'message_sent_twice', severity: 'critical' } });
+    expect(await engine.receipt(answer, 'SM-other', 'delivered')).toMatchObject({
+      known: true,
+      alert: { kind: 'message_sent_twice', severity: 'critical' },
+    });
     expect(await engine.message(answer)).toMatchObject({ message_sid: sid, status: 'delivered' });
     await engine.receipt(answer, 'SM-other', 'read');
     expect(await engine.alerts(answer)).toEqual([{ kind: 'message_sent_twice', severity: 'critical', occurrences: 2 }]);
@@ -76,7 +79,8 @@ describe('what the carrier says of our messages', () => {
   it('a callback that another account’s credentials signed changes nothing', async () => {
     const { answer, sid } = await handedOut();
     const stranger = await engine.cell<string>(`insert into security.accounts (name) values ('theirs') returning id`);
-    const receive = (account: string): Promise<object> => engine.sql.value('messaging.record_receipt', [answer, sid, 'failed', '30007', engine.now, account]);
+    const receive = (account: string): Promise<object> =>
+      engine.sql.value('messaging.record_receipt', [answer, sid, 'failed', '30007', engine.now, account]);
     expect(await receive(stranger)).toEqual({ known: false });
     expect(await engine.message(answer)).toMatchObject({ status: 'handed_out', message_sid: null });
     expect(await receive(engine.account)).toMatchObject({ known: true });
@@ -98,7 +102,9 @@ describe('what the carrier says of our messages', () => {
     else expect(await engine.sql.value('messaging.record_refusal', [answer, '21610', engine.now])).toBeNull();
     expect(await engine.message(answer)).toMatchObject({ error_code: '21610' });
     expect(await engine.message(message_id)).toMatchObject({ status: 'closed' });
-    expect(await engine.sql.values('messaging.list_consents', [engine.account, phone.from])).toMatchObject([{ action: 'opt_out', source: 'carrier_error', message_id: answer }]);
+    expect(await engine.sql.values('messaging.list_consents', [engine.account, phone.from])).toMatchObject([
+      { action: 'opt_out', source: 'carrier_error', message_id: answer },
+    ]);
     expect((await phone.text()).is_decided).toBe(true);
     await engine.receipt(answer, sid, 'undelivered', '21610');
     expect(await engine.sql.values('messaging.list_consents', [engine.account, phone.from])).toHaveLength(1);
@@ -106,7 +112,10 @@ describe('what the carrier says of our messages', () => {
 
   it('a refusal is final, keeps the first code and raises an alert; a callback that contradicts it changes nothing', async () => {
     const { answer, sid } = await handedOut();
-    expect(await engine.sql.value('messaging.record_refusal', [answer, '30034', engine.now])).toMatchObject({ kind: 'send_failed', severity: 'warning' });
+    expect(await engine.sql.value('messaging.record_refusal', [answer, '30034', engine.now])).toMatchObject({
+      kind: 'send_failed',
+      severity: 'warning',
+    });
     expect(await engine.sql.value('messaging.record_refusal', [answer, '30007', engine.now])).toBeNull();
     await engine.receipt(answer, sid, 'sent');
     expect(await engine.message(answer)).toMatchObject({ status: 'failed', error_code: '30034' });

@@ -8,11 +8,17 @@ describe('how answers leave: webhook or sender, once and in order', () => {
   beforeEach(() => engine.clear());
   afterAll(() => engine?.stop());
 
-  const sendsTo = async (phone: Phone): Promise<string[]> => (await engine.due()).sends.filter(({ to }) => to === phone.from).map(({ body }) => body);
-  const outboxOf = (id: string): Promise<{ state: string; due_at: Date; attempts: number }[]> => engine.rows('select state, due_at, attempts from messaging.outbox where message_id = $1', [id]);
+  const sendsTo = async (phone: Phone): Promise<string[]> =>
+    (await engine.due()).sends.filter(({ to }) => to === phone.from).map(({ body }) => body);
+  const outboxOf = (id: string): Promise<{ state: string; due_at: Date; attempts: number }[]> =>
+    engine.rows('select state, due_at, attempts from messaging.outbox where message_id = $1', [id]);
   const written = (...ids: string[]): Promise<unknown> => engine.sql.value('messaging.mark_written', [ids]);
   /** Two turns, both answered, nothing handed out. */
-  const twoAnswers = async (): Promise<{ phone: Phone; first: { text: string; answer: string }; second: { text: string; answer: string } }> => {
+  const twoAnswers = async (): Promise<{
+    phone: Phone;
+    first: { text: string; answer: string };
+    second: { text: string; answer: string };
+  }> => {
     const phone = await engine.phone();
     return { phone, first: await phone.answered('1', 'one'), second: await phone.answered('2', 'two') };
   };
@@ -121,7 +127,13 @@ describe('how answers leave: webhook or sender, once and in order', () => {
     engine.pass(3_500);
     await engine.due();
     const { text } = await open!.answered();
-    const ids = [(await waits!.text()).message_id, text, other.text, (await gaveUp!.text()).message_id, '00000000-0000-7000-8000-000000000000'];
+    const ids = [
+      (await waits!.text()).message_id,
+      text,
+      other.text,
+      (await gaveUp!.text()).message_id,
+      '00000000-0000-7000-8000-000000000000',
+    ];
     const taken = await engine.sql.values<{ state: string }>('messaging.take_reply', [ids, [false, false, false, true, false], engine.now]);
     expect(taken.map(({ state }) => state)).toEqual(['undecided', 'send', 'empty', 'empty', 'empty']);
   });
@@ -147,7 +159,9 @@ describe('how answers leave: webhook or sender, once and in order', () => {
     engine.pass(3_500);
     const claims = await Promise.all(Array.from({ length: 6 }, () => engine.due(5)));
     const rest = await engine.due();
-    const bodies = [...claims, rest].flatMap(({ sends }) => sends.map(({ to }) => to)).filter((to) => phones.some((phone) => phone.from === to));
+    const bodies = [...claims, rest]
+      .flatMap(({ sends }) => sends.map(({ to }) => to))
+      .filter((to) => phones.some((phone) => phone.from === to));
     expect(bodies.sort()).toEqual(phones.map(({ from }) => from).sort());
   });
 
@@ -193,7 +207,12 @@ describe('how answers leave: webhook or sender, once and in order', () => {
     const phone = await engine.phone();
     const { text, answer } = await phone.answered('hi', 'part 1', 'part 2', 'part 3');
     const next = await phone.answered('and?', 'later');
-    expect(await engine.outbound(phone.from)).toMatchObject([{ part: 1, parts: 3, id: answer }, { part: 2 }, { part: 3 }, { part: 1, parts: 1 }]);
+    expect(await engine.outbound(phone.from)).toMatchObject([
+      { part: 1, parts: 3, id: answer },
+      { part: 2 },
+      { part: 3 },
+      { part: 1, parts: 1 },
+    ]);
     expect(await engine.take(text)).toMatchObject({ state: 'send', body: 'part 1' });
     await written(answer);
     engine.pass(3_500);

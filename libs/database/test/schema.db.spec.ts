@@ -13,11 +13,18 @@ describe('the schema', () => {
     JSON.stringify([
       await engine.rows(`select table_schema, table_name, column_name, data_type, is_nullable, column_default from information_schema.columns
         where table_schema not in ('pg_catalog', 'information_schema') order by 1, 2, ordinal_position`),
-      await engine.rows(`select schemaname, indexname, indexdef from pg_indexes where schemaname not in ('pg_catalog', 'information_schema') order by 1, 2`),
-      await engine.rows(`select conrelid::regclass::text, conname, pg_get_constraintdef(oid) from pg_constraint where connamespace::regnamespace::text not in ('pg_catalog', 'information_schema') order by 1, 2`),
-      await engine.rows(`select p.oid::regprocedure::text, md5(prosrc) from pg_proc p join pg_namespace n on n.oid = pronamespace where nspname not in ('pg_catalog', 'information_schema') order by 1`),
+      await engine.rows(
+        `select schemaname, indexname, indexdef from pg_indexes where schemaname not in ('pg_catalog', 'information_schema') order by 1, 2`,
+      ),
+      await engine.rows(
+        `select conrelid::regclass::text, conname, pg_get_constraintdef(oid) from pg_constraint where connamespace::regnamespace::text not in ('pg_catalog', 'information_schema') order by 1, 2`,
+      ),
+      await engine.rows(
+        `select p.oid::regprocedure::text, md5(prosrc) from pg_proc p join pg_namespace n on n.oid = pronamespace where nspname not in ('pg_catalog', 'information_schema') order by 1`,
+      ),
     ]);
-  const partitionOf = (table: string, id: string): Promise<string> => engine.cell(`select tableoid::regclass::text from ${table} where ${table.endsWith('ledger') ? 'source_id' : 'id'} = $1`, [id]);
+  const partitionOf = (table: string, id: string): Promise<string> =>
+    engine.cell(`select tableoid::regclass::text from ${table} where ${table.endsWith('ledger') ? 'source_id' : 'id'} = $1`, [id]);
 
   it('migrating again, also twice at once, changes nothing', async () => {
     const before = await snapshot();
@@ -66,7 +73,12 @@ describe('the schema', () => {
          select from information_schema.columns c where c.table_schema = t.table_schema and c.table_name = t.table_name and c.column_name = 'account_id') order by 1`,
     );
     // What is left are keys that lead to a row which has it.
-    expect(without).toEqual([{ name: 'messaging.inbound_receipts' }, { name: 'routing.agent_load' }, { name: 'routing.due_sessions' }, { name: 'security.accounts' }]);
+    expect(without).toEqual([
+      { name: 'messaging.inbound_receipts' },
+      { name: 'routing.agent_load' },
+      { name: 'routing.due_sessions' },
+      { name: 'security.accounts' },
+    ]);
   });
 
   describe('partitions', () => {

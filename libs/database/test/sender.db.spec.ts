@@ -11,7 +11,8 @@ describe('sender and reconciler', () => {
 
   const AGE = '15 seconds';
   const unsettled = (limit = 100): Promise<Sends['sends']> => engine.sql.value('messaging.claim_unsettled', [limit, AGE, engine.now]);
-  const requeue = (id: string, dueAt = engine.now, handedAt: string | null = null): Promise<void> => engine.sql.value('messaging.requeue', [id, dueAt, handedAt]);
+  const requeue = (id: string, dueAt = engine.now, handedAt: string | null = null): Promise<void> =>
+    engine.sql.value('messaging.requeue', [id, dueAt, handedAt]);
   const due = async (id: string): Promise<boolean> => (await engine.due()).sends.some(({ message_id }) => message_id === id);
   const sentByRest = async (): Promise<{ phone: Phone; text: string; answer: string }> => {
     const phone = await engine.phone();
@@ -26,7 +27,9 @@ describe('sender and reconciler', () => {
     await phone.answered('hi', 'Grüezi');
     engine.pass(3_500);
     const { sends } = await engine.due();
-    expect(sends).toMatchObject([{ body: 'Grüezi', from: phone.to, to: phone.from, channel: 'sms', media_urls: [], account_id: engine.account }]);
+    expect(sends).toMatchObject([
+      { body: 'Grüezi', from: phone.to, to: phone.from, channel: 'sms', media_urls: [], account_id: engine.account },
+    ]);
     expect(new Date(sends[0]!.handed_at!)).toEqual(engine.now);
     expect(await engine.due()).toEqual({ sends: [], alerts: [] });
   });
@@ -68,7 +71,11 @@ describe('sender and reconciler', () => {
     engine.pass(1);
     const found = await unsettled();
     expect(found.map(({ message_id }) => message_id)).toEqual(expect.arrayContaining([rest.answer, webhook.answer]));
-    expect(found[0]).toMatchObject({ handed_at: expect.any(String) as string, from: expect.any(String) as string, to: expect.any(String) as string });
+    expect(found[0]).toMatchObject({
+      handed_at: expect.any(String) as string,
+      from: expect.any(String) as string,
+      to: expect.any(String) as string,
+    });
     expect(await unsettled()).toEqual([]);
     engine.pass(5_000);
     expect((await unsettled()).map(({ message_id }) => message_id)).toEqual(expect.arrayContaining([rest.answer, webhook.answer]));

@@ -9,10 +9,12 @@ describe('sessions and their agents', () => {
   });
   afterAll(() => engine?.stop());
 
-  const move = (sessions: string[], to: string | null): Promise<string[]> => engine.sql.values('routing.move_sessions', [sessions, to, engine.now]);
+  const move = (sessions: string[], to: string | null): Promise<string[]> =>
+    engine.sql.values('routing.move_sessions', [sessions, to, engine.now]);
   const endIdle = (): Promise<number> => engine.sql.value('routing.end_idle_sessions', [engine.now, 1_000]);
   const agentOf = async (phone: Phone): Promise<unknown> => (await engine.session(phone.session)).agent_id;
-  const live = (agent: string): Promise<number> => engine.cell('select count(*)::int from routing.agent_sessions where agent_id = $1 and ended_at is null', [agent]);
+  const live = (agent: string): Promise<number> =>
+    engine.cell('select count(*)::int from routing.agent_sessions where agent_id = $1 and ended_at is null', [agent]);
   /** An account of its own, so that its agents have no rivals. */
   const account = (): Promise<string> => engine.cell(`insert into security.accounts (name) values ('a') returning id`);
 
@@ -135,7 +137,8 @@ describe('sessions and their agents', () => {
       await engine.rows(`update routing.agent_sessions set owner = 'person' where id = $1`, [phone.session]);
       const accepted = await engine.accept([phone.form(), phone.form()]);
       expect(accepted).toMatchObject(Array(2).fill({ outcome: 'accepted', session_id: phone.session, ring: false, is_decided: true }));
-      for (const { message_id } of accepted) expect(await engine.message(message_id!)).toMatchObject({ status: 'held', session_id: phone.session });
+      for (const { message_id } of accepted)
+        expect(await engine.message(message_id!)).toMatchObject({ status: 'held', session_id: phone.session });
       expect(await phone.claim()).toMatchObject({ outcome: 'nothing' });
       engine.pass(DAY + 1);
       await endIdle();
@@ -144,11 +147,15 @@ describe('sessions and their agents', () => {
   });
 
   describe('numbers', () => {
-    const bind = (number: string, agent: string | null, owner = engine.account): Promise<string> => engine.sql.value('messaging.bind_number', [owner, number, agent, engine.now]);
+    const bind = (number: string, agent: string | null, owner = engine.account): Promise<string> =>
+      engine.sql.value('messaging.bind_number', [owner, number, agent, engine.now]);
 
     it('a bound number uses its agent although others are better, and fails over only within its pool', async () => {
       const own = await account();
-      const [bound, same] = [await engine.agent({ account_id: own, pool: 'p', health_score: 50 }), await engine.agent({ account_id: own, pool: 'p', health_score: 60 })];
+      const [bound, same] = [
+        await engine.agent({ account_id: own, pool: 'p', health_score: 50 }),
+        await engine.agent({ account_id: own, pool: 'p', health_score: 60 }),
+      ];
       const stranger = await engine.agent({ account_id: own, pool: 'q', health_score: 100 });
       const number = await engine.number(bound, own);
       const first = engine.phoneTo(number);

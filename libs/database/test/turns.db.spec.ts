@@ -46,7 +46,11 @@ describe('which texts make a turn, and when it starts', () => {
     await three.answered();
     await one.claimed();
     const sessions = [two.session, three.session, one.session, two.session];
-    const claims = await engine.sql.values<{ session_id: string; outcome: string }>('routing.claim_turns', [sessions, engine.now, '4 seconds']);
+    const claims = await engine.sql.values<{ session_id: string; outcome: string }>('routing.claim_turns', [
+      sessions,
+      engine.now,
+      '4 seconds',
+    ]);
     expect(new Map(claims.map(({ session_id, outcome }) => [session_id, outcome]))).toEqual(
       new Map([
         [one.session, 'running'],
@@ -203,19 +207,35 @@ describe('which texts make a turn, and when it starts', () => {
     await one.text();
     await two.text();
     const [a, b] = [await one.claimed(), await two.claimed()];
-    const item = ({ session_id, turn_id, lease_token }: typeof a): object => ({ session_id, turn_id, lease_token, parts: [{ body: 'x', segments: 1, encoding: 'GSM-7' }], hops: [] });
+    const item = ({ session_id, turn_id, lease_token }: typeof a): object => ({
+      session_id,
+      turn_id,
+      lease_token,
+      parts: [{ body: 'x', segments: 1, encoding: 'GSM-7' }],
+      hops: [],
+    });
     const wrongToken = { ...a, lease_token: b.lease_token };
     const wrongTurn = { ...a, turn_id: b.turn_id };
     const items = [item(b), item(wrongToken), item(wrongTurn), item(a), item(a)];
-    const ends = await engine.sql.values<{ outcome: string; turn_id: string }>('routing.complete_turns', [JSON.stringify(items), engine.now]);
+    const ends = await engine.sql.values<{ outcome: string; turn_id: string }>('routing.complete_turns', [
+      JSON.stringify(items),
+      engine.now,
+    ]);
     expect(ends.map(({ outcome }) => outcome).sort()).toEqual(['answered', 'answered', 'void', 'void', 'void']);
-    expect(ends.filter(({ outcome }) => outcome === 'answered').map(({ turn_id }) => turn_id).sort()).toEqual([a.turn_id, b.turn_id].sort());
+    expect(
+      ends
+        .filter(({ outcome }) => outcome === 'answered')
+        .map(({ turn_id }) => turn_id)
+        .sort(),
+    ).toEqual([a.turn_id, b.turn_id].sort());
     expect(await engine.outbound(one.from)).toHaveLength(1);
   });
 
   it('a turn is billed once', async () => {
     const phone = await engine.phone();
     const { turn } = await phone.answered('hi', 'part one', 'part two');
-    expect(await engine.rows('select kind, quantity from billing.usage_ledger where source_id = $1', [turn])).toEqual([{ kind: 'agent_turn', quantity: '1' }]);
+    expect(await engine.rows('select kind, quantity from billing.usage_ledger where source_id = $1', [turn])).toEqual([
+      { kind: 'agent_turn', quantity: '1' },
+    ]);
   });
 });

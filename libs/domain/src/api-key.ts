@@ -12,7 +12,9 @@ const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 const PREFIX_LENGTH = 8;
 const SECRET_LENGTH = 32;
 const CHECKSUM_LENGTH = 6;
-const SHAPE = new RegExp(`^ds_(live|test)_([0-9A-Za-z]{${PREFIX_LENGTH}})([0-9A-Za-z]{${SECRET_LENGTH}})([0-9A-Za-z]{${CHECKSUM_LENGTH}})$`);
+const SHAPE = new RegExp(
+  `^ds_(live|test)_([0-9A-Za-z]{${PREFIX_LENGTH}})([0-9A-Za-z]{${SECRET_LENGTH}})([0-9A-Za-z]{${CHECKSUM_LENGTH}})$`,
+);
 
 /** 62 does not divide 256: bytes from 248 up are skipped, so that each character is equally likely. */
 const randomText = (length: number, randomBytes: (size: number) => Uint8Array): string => {

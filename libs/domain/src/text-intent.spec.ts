@@ -3,10 +3,23 @@ import { readTextIntent } from './text-intent.js';
 const intentOf = (body: string) => readTextIntent(body).intent;
 
 describe('readTextIntent', () => {
-  it.each(['STOP', 'stop', ' Stop. ', '"STOP"', 'stop!', 'StopAll', 'unsubscribe', 'CANCEL', 'End', 'quit', 'Revoke', 'optout', 'opt out', 'Opt-Out', 'ＳＴＯＰ'])(
-    'takes the keyword %j as an opt-out',
-    (body) => expect(readTextIntent(body)).toEqual({ intent: 'opt_out', source: 'keyword' }),
-  );
+  it.each([
+    'STOP',
+    'stop',
+    ' Stop. ',
+    '"STOP"',
+    'stop!',
+    'StopAll',
+    'unsubscribe',
+    'CANCEL',
+    'End',
+    'quit',
+    'Revoke',
+    'optout',
+    'opt out',
+    'Opt-Out',
+    'ＳＴＯＰ',
+  ])('takes the keyword %j as an opt-out', (body) => expect(readTextIntent(body)).toEqual({ intent: 'opt_out', source: 'keyword' }));
 
   it.each([
     'please stop texting me',
@@ -35,7 +48,9 @@ describe('readTextIntent', () => {
     'stop the spam',
     'quit texting this number',
     'please opt out',
-  ])('takes the plain words %j as an opt-out', (body) => expect(readTextIntent(body)).toEqual({ intent: 'opt_out', source: 'plain_language' }));
+  ])('takes the plain words %j as an opt-out', (body) =>
+    expect(readTextIntent(body)).toEqual({ intent: 'opt_out', source: 'plain_language' }),
+  );
 
   it.each([
     'stop by tomorrow?',

@@ -33,7 +33,10 @@ const THINGS = '(?:texts?|messages?|sms|spam|promotions?|offers?|ads?)';
 // 47 CFR 64.1200(a)(10): a revocation in any reasonable words counts. Each pattern is anchored on an imperative or on
 // "I want", so that "don't stop texting me" and "can I stop by tomorrow?" stay ordinary texts.
 const REFUSALS: readonly RegExp[] = [
-  new RegExp(`\\b(?:stop|quit|cease)\\s+(?:all\\s+)?${SEND}(?:${OBJECT}|\\s+(?:me\\s+)?(?:these|those|any|more|your|the)?\\s*${THINGS}|\\s*(?:please|now|already)?\\s*[.!]*\\s*$)`, 'i'),
+  new RegExp(
+    `\\b(?:stop|quit|cease)\\s+(?:all\\s+)?${SEND}(?:${OBJECT}|\\s+(?:me\\s+)?(?:these|those|any|more|your|the)?\\s*${THINGS}|\\s*(?:please|now|already)?\\s*[.!]*\\s*$)`,
+    'i',
+  ),
   new RegExp(`\\bstop (?:the|these|this|those|all|your|sending) (?:\\w+ )?${THINGS}\\b`, 'i'),
   new RegExp(`\\b(?:do\\s*not|don'?t|never)\\s+(?:ever\\s+)?${SEND}${OBJECT}(?:\\s+(?:again|anymore|any more|ever))?`, 'i'),
   new RegExp(`\\bno more (?:\\w+ )?${THINGS}\\b`, 'i'),
@@ -44,7 +47,8 @@ const REFUSALS: readonly RegExp[] = [
   /\b(?:lose|forget|delete|erase) my number\b/i,
   /\bleave me (?:the \w+ )?alone\b/i,
 ];
-const NEGATED = /\b(?:do\s*not|don'?t|never|please don'?t|didn'?t|not)\s+(?:ever\s+)?(?:want (?:you )?to\s+)?(?:stop|quit|cease|unsubscribe|remove|opt|lose|forget|leave|delete|take)\b/i;
+const NEGATED =
+  /\b(?:do\s*not|don'?t|never|please don'?t|didn'?t|not)\s+(?:ever\s+)?(?:want (?:you )?to\s+)?(?:stop|quit|cease|unsubscribe|remove|opt|lose|forget|leave|delete|take)\b/i;
 /** A refusal is short; a long text that mentions the words is a conversation about them. */
 const LONGEST_REFUSAL = 240;
 
@@ -53,11 +57,15 @@ const LONGEST_REFUSAL = 240;
  * apostrophes count as plain ones. `body` is the text as the person typed it.
  */
 export const readTextIntent = (body: string): ReadIntent => {
-  const text = body.normalize('NFKC').replace(/[\u2018\u2019\u02BC]/g, "'").trim();
-  const word = text.replace(/^[\s"'.,!*_()[\]-]+|[\s"'.,!*_()[\]-]+$/g, '').replace(/\s+/g, ' ').toUpperCase();
+  const text = body
+    .normalize('NFKC')
+    .replace(/[\u2018\u2019\u02BC]/g, "'")
+    .trim();
+  const word = text
+    .replace(/^[\s"'.,!*_()[\]-]+|[\s"'.,!*_()[\]-]+$/g, '')
+    .replace(/\s+/g, ' ')
+    .toUpperCase();
   if (Object.hasOwn(KEYWORDS, word)) return { intent: KEYWORDS[word]!, source: 'keyword' };
   if (text.length > LONGEST_REFUSAL || NEGATED.test(text)) return { intent: null, source: null };
-  return REFUSALS.some((refusal) => refusal.test(text))
-    ? { intent: 'opt_out', source: 'plain_language' }
-    : { intent: null, source: null };
+  return REFUSALS.some((refusal) => refusal.test(text)) ? { intent: 'opt_out', source: 'plain_language' } : { intent: null, source: null };
 };

@@ -1,4 +1,12 @@
-import { createParamDecorator, Injectable, SetMetadata, UseGuards, applyDecorators, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import {
+  createParamDecorator,
+  Injectable,
+  SetMetadata,
+  UseGuards,
+  applyDecorators,
+  type CanActivate,
+  type ExecutionContext,
+} from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { Sql } from '@darkspere/database';
 import { DomainError, allows, apiKeyPrefix, isKeyOf, type Scope } from '@darkspere/domain';
@@ -45,13 +53,15 @@ export class ApiKeyGuard implements CanActivate {
     if (!key) throw new DomainError('unauthenticated', 'Send an API key: "Authorization: Bearer ds_live_…".');
     const prefix = apiKeyPrefix(key);
     const known = prefix ? await this.sql.value<KnownKey | null>('security.find_api_key', [prefix, new Date()]) : null;
-    if (!known || !isKeyOf(key, known.secret_hash)) throw new DomainError('unauthenticated', 'This API key is not known, or it is expired or revoked.');
+    if (!known || !isKeyOf(key, known.secret_hash))
+      throw new DomainError('unauthenticated', 'This API key is not known, or it is expired or revoked.');
     return { accountId: known.account_id, keyId: known.key_id, scopes: known.scopes };
   }
 }
 
 /** Guards a controller or a route by API key and says which scope it needs. */
-export const Scoped = (scope: Scope): ClassDecorator & MethodDecorator => applyDecorators(SetMetadata(NEEDED_SCOPE, scope), UseGuards(ApiKeyGuard));
+export const Scoped = (scope: Scope): ClassDecorator & MethodDecorator =>
+  applyDecorators(SetMetadata(NEEDED_SCOPE, scope), UseGuards(ApiKeyGuard));
 
 /** The id of the account that calls. */
 export const AccountId = createParamDecorator((_: unknown, context: ExecutionContext): string => callerOf(context).accountId);

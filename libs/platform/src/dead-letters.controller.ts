@@ -5,9 +5,17 @@ import { Scoped } from './api-key.guard.js';
 
 const Page = z.object({
   limit: z.coerce.number({ error: 'must be a number' }).int().min(1).max(500).default(100),
-  before: z.string().regex(/^\d+-\d+$/, 'must be the id of a dead letter').optional(),
+  before: z
+    .string()
+    .regex(/^\d+-\d+$/, 'must be the id of a dead letter')
+    .optional(),
 });
-const Chosen = z.strictObject({ ids: z.array(z.string().regex(/^\d+-\d+$/, 'must be the id of a dead letter')).min(1).max(500) });
+const Chosen = z.strictObject({
+  ids: z
+    .array(z.string().regex(/^\d+-\d+$/, 'must be the id of a dead letter'))
+    .min(1)
+    .max(500),
+});
 
 /** Injection token: the name of the service whose dead letters these are. */
 export const SERVICE_NAME = Symbol('service name');

@@ -14,7 +14,11 @@ export const readEnv = <S extends z.ZodType>(schema: S, source: Record<string, s
 const url = (protocols: RegExp) => z.url({ protocol: protocols, error: 'must be a URL' });
 
 /** Digits only: `Number('')` is 0, and `Number('1e3')` is 1,000. */
-export const wholeNumber = (fault: string) => z.string({ error: fault }).regex(/^\d{1,15}$/, fault).transform(Number);
+export const wholeNumber = (fault: string) =>
+  z
+    .string({ error: fault })
+    .regex(/^\d{1,15}$/, fault)
+    .transform(Number);
 
 /** What every app reads. */
 export const PlatformEnv = z.object({

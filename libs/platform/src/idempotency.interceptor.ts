@@ -30,11 +30,14 @@ export class IdempotencyInterceptor implements NestInterceptor {
     const { accountId } = callerOf(context);
     // The path itself: the same key on two resources of one route is two requests.
     const route = request.url;
-    const hash = createHash('sha256').update(JSON.stringify(request.body ?? null)).digest('hex');
+    const hash = createHash('sha256')
+      .update(JSON.stringify(request.body ?? null))
+      .digest('hex');
     const earlier = await this.sql.value<Earlier | null>('security.begin_idempotent', [accountId, route, key, hash, new Date()]);
     if (earlier) {
       if (!earlier.matches) throw new DomainError('idempotency_mismatch', 'This Idempotency-Key was used with another body.');
-      if (earlier.status === null) throw new DomainError('idempotency_in_progress', 'The first request with this Idempotency-Key is still running.');
+      if (earlier.status === null)
+        throw new DomainError('idempotency_in_progress', 'The first request with this Idempotency-Key is still running.');
       const reply = http.getResponse<FastifyReply>();
       void reply.status(earlier.status).header('idempotent-replayed', 'true');
       return of(earlier.body ?? undefined);
@@ -45,7 +48,9 @@ export class IdempotencyInterceptor implements NestInterceptor {
         await this.sql.value('security.end_idempotent', [accountId, route, key, status, JSON.stringify(body ?? null)]);
         return body;
       }),
-      catchError((error: unknown) => from(this.sql.value('security.cancel_idempotent', [accountId, route, key])).pipe(concatMap(() => throwError(() => error)))),
+      catchError((error: unknown) =>
+        from(this.sql.value('security.cancel_idempotent', [accountId, route, key])).pipe(concatMap(() => throwError(() => error))),
+      ),
     );
   }
 }

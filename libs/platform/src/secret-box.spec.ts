@@ -26,7 +26,10 @@ describe('SecretBox', () => {
     expect(() => box.open(parts.join('.'), 'row|1')).toThrow();
   });
 
-  it.each(['', 'a', 'a:short', `:${key(1)}`, `a:${key(1)}:x`, `a:${key(1)},`])('names the faulty entry of %j without showing it', (spec) => {
-    expect(() => new SecretBox(spec)).toThrow(/^ENCRYPTION_KEYS: entry \d is not/);
-  });
+  it.each(['', 'a', 'a:short', `:${key(1)}`, `a:${key(1)}:x`, `a:${key(1)},`])(
+    'names the faulty entry of %j without showing it',
+    (spec) => {
+      expect(() => new SecretBox(spec)).toThrow(/^ENCRYPTION_KEYS: entry \d is not/);
+    },
+  );
 });

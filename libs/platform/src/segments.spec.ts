@@ -33,7 +33,12 @@ describe('splitReply', () => {
     const parts = splitReply(words.join(' '));
     expect(parts.length).toBeGreaterThan(5);
     for (const part of parts) expect(part.body.length).toBeLessThanOrEqual(LONGEST_BODY);
-    expect(parts.map((part) => part.body).join(' ').split(/\s+/)).toEqual(words);
+    expect(
+      parts
+        .map((part) => part.body)
+        .join(' ')
+        .split(/\s+/),
+    ).toEqual(words);
   });
 
   it('never cuts a character in two', () => {

@@ -26,7 +26,11 @@ export const startTestServers = async (migrate: (url: string) => Promise<void>):
   const startDatabase = async (): Promise<void> => {
     if (!process.env.TEST_DATABASE_ADMIN_URL) {
       // Tests of races judge by the order of commits.
-      const postgres = await startPostgres({ dataDir: join(dir, 'postgres'), port: await freePort(), settings: { track_commit_timestamp: 'on' } });
+      const postgres = await startPostgres({
+        dataDir: join(dir, 'postgres'),
+        port: await freePort(),
+        settings: { track_commit_timestamp: 'on' },
+      });
       started.push(postgres);
       toRemove.push(postgres.dataDir);
       process.env.TEST_DATABASE_ADMIN_URL = postgres.url;

@@ -57,14 +57,19 @@ const phaseOf = (result: LoadResult, cpu: number, postgresCpu: number): Phase =>
 
 const median = (values: number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 const medianPhase = (phases: Phase[]): Phase =>
-  Object.fromEntries((Object.keys(phases[0]!) as (keyof Phase)[]).map((key) => [key, median(phases.map((phase) => phase[key]))])) as unknown as Phase;
+  Object.fromEntries(
+    (Object.keys(phases[0]!) as (keyof Phase)[]).map((key) => [key, median(phases.map((phase) => phase[key]))]),
+  ) as unknown as Phase;
 
 class Bench {
   private readonly loads: Record<Side, Load>;
   readonly phases = new Map<string, Phase[]>();
 
   constructor(private readonly systems: Systems) {
-    this.loads = { darkspere: new Load(systems.targets.darkspere, systems.carrier), bridge: new Load(systems.targets.bridge, systems.carrier) };
+    this.loads = {
+      darkspere: new Load(systems.targets.darkspere, systems.carrier),
+      bridge: new Load(systems.targets.bridge, systems.carrier),
+    };
   }
 
   async run(side: Side, name: string, load: (load: Load) => Promise<LoadResult>, isMeasured = true): Promise<void> {
@@ -90,16 +95,23 @@ class Bench {
 }
 
 const bench = async (): Promise<void> => {
-  const [seconds, rate, rounds, delay] = [number('seconds', 1, 12), number('rate', 1, 1_000), number('rounds', 1, 50), number('delay', 0, 5_000)];
+  const [seconds, rate, rounds, delay] = [
+    number('seconds', 1, 12),
+    number('rate', 1, 1_000),
+    number('rounds', 1, 50),
+    number('delay', 0, 5_000),
+  ];
   const systems = await startSystems(delay, say);
   const runs = new Bench(systems);
   try {
     say('warming up');
-    for (const side of ['bridge', 'darkspere', 'bridge', 'darkspere'] as const) await runs.run(side, 'warm-up', (load) => load.inFlight(32, Math.min(6, seconds)), false);
+    for (const side of ['bridge', 'darkspere', 'bridge', 'darkspere'] as const)
+      await runs.run(side, 'warm-up', (load) => load.inFlight(32, Math.min(6, seconds)), false);
     for (let i = 0; i < rounds; i += 1) {
       // Who goes first changes: what drifts hits both.
       const sides: Side[] = i % 2 === 0 ? ['bridge', 'darkspere'] : ['darkspere', 'bridge'];
-      for (const inFlight of [64, 16]) for (const side of sides) await runs.run(side, `${inFlight} in flight`, (load) => load.inFlight(inFlight, seconds));
+      for (const inFlight of [64, 16])
+        for (const side of sides) await runs.run(side, `${inFlight} in flight`, (load) => load.inFlight(inFlight, seconds));
       for (const side of sides) await runs.run(side, `${rate}/s`, (load) => load.atRate(rate, seconds));
     }
     const before = await readAccepts(systems.metricsUrl);

@@ -66,7 +66,8 @@ const readOptions = (): { runs: number; seed: number; seconds?: number; connecti
   }
   const number = (name: 'runs' | 'seed' | 'seconds' | 'connections'): number => {
     const value = Number(values[name]);
-    if (!Number.isInteger(value) || value < (name === 'seed' ? 0 : 1)) throw new Error(`--${name} must be a whole number, not ${values[name]}`);
+    if (!Number.isInteger(value) || value < (name === 'seed' ? 0 : 1))
+      throw new Error(`--${name} must be a whole number, not ${values[name]}`);
     return value;
   };
   return {
@@ -84,7 +85,11 @@ const startServer = async (): Promise<{ url: string; stop(): Promise<void> }> =>
   if (process.getuid?.() === 0) chmodSync(dir, 0o711);
   const remove = (...paths: string[]): void => paths.forEach((path) => rmSync(path, { recursive: true, force: true }));
   try {
-    const server = await startPostgres({ dataDir: join(dir, 'postgres'), port: await freePort(), settings: { track_commit_timestamp: 'on', fsync: 'off' } });
+    const server = await startPostgres({
+      dataDir: join(dir, 'postgres'),
+      port: await freePort(),
+      settings: { track_commit_timestamp: 'on', fsync: 'off' },
+    });
     return { url: server.url, stop: () => server.stop().then(() => remove(dir, server.dataDir)) };
   } catch (error) {
     remove(dir);

@@ -21,7 +21,12 @@ describe('races', () => {
   it('500 interleavings lose nothing, send nothing late or twice, and keep the order', async () => {
     const seed = Date.now() % 1_000_000_000;
     const found: { seed: number; violations: Violation[]; trace: string[] }[] = [];
-    const result = await runRaces({ runs: 500, seed, pool, onViolation: (run, violations) => found.push({ seed: run.seed, violations, trace: run.trace }) });
+    const result = await runRaces({
+      runs: 500,
+      seed,
+      pool,
+      onViolation: (run, violations) => found.push({ seed: run.seed, violations, trace: run.trace }),
+    });
     expect(found).toEqual([]);
     expect(result).toMatchObject({ runs: 500, late: 0, lost: 0, doubled: 0, misordered: 0, seed });
     expect(result.texts).toBeGreaterThan(1_000);
@@ -40,9 +45,13 @@ describe('races', () => {
     ['lost', 'routing.sweep', 'where d.since <=', 'where false and d.since <='],
     ['doubled', 'messaging.claim_due', 'for update skip locked', ''],
     ['misordered', 'messaging.is_blocked', 'o.order_seq is not null and', 'false and'],
-  ])('the audit finds what is %s when %s is broken', async (fault, name, from, to) => {
-    await breakFunction(name, from, to);
-    const result = await runRaces({ runs: 100, seed: 1, pool });
-    expect(result[fault]).toBeGreaterThan(0);
-  }, 60_000);
+  ])(
+    'the audit finds what is %s when %s is broken',
+    async (fault, name, from, to) => {
+      await breakFunction(name, from, to);
+      const result = await runRaces({ runs: 100, seed: 1, pool });
+      expect(result[fault]).toBeGreaterThan(0);
+    },
+    60_000,
+  );
 });

@@ -21,7 +21,8 @@ describe('the environment of the twin', () => {
   });
 
   it('is refused with every fault at once; set but empty counts as set', () => {
-    const read = () => readEnv({ PORT: '', HOST: '', TWIN_ACCOUNT_SID: 'x', TWIN_WEBHOOK_URL: 'ftp://x', TWIN_SIGN_URL: '', TWIN_FAULTS: '{' });
+    const read = () =>
+      readEnv({ PORT: '', HOST: '', TWIN_ACCOUNT_SID: 'x', TWIN_WEBHOOK_URL: 'ftp://x', TWIN_SIGN_URL: '', TWIN_FAULTS: '{' });
     for (const name of ['PORT', 'HOST', 'TWIN_ACCOUNT_SID', 'TWIN_AUTH_TOKEN', 'TWIN_WEBHOOK_URL', 'TWIN_SIGN_URL', 'TWIN_FAULTS']) {
       expect(read).toThrow(name);
     }

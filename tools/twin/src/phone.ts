@@ -52,7 +52,10 @@ export class Phone {
     const sent = this.send(body, over.signal);
     try {
       // The answer may come long after the app has taken the text, or before its webhook has ended.
-      const messages = await Promise.race([this.#answer(after, timeoutMs, over.signal), sent.then(() => new Promise<never>(() => undefined))]);
+      const messages = await Promise.race([
+        this.#answer(after, timeoutMs, over.signal),
+        sent.then(() => new Promise<never>(() => undefined)),
+      ]);
       if (messages.length === 0) throw new PhoneError(`No answer within ${timeoutMs / 1_000} s`);
       return messages;
     } finally {

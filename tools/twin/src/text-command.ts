@@ -80,7 +80,12 @@ const runningTwin = async (env: NodeJS.ProcessEnv): Promise<string> => {
 const lines = (message: InboxMessage): string => [message.body, ...message.media_urls].filter((line) => line !== '').join('\n');
 
 /** One text after the other, each with its answer. */
-const askAll = async (phone: Phone, texts: Iterable<string> | AsyncIterable<string>, timeoutMs: number, terminal: Terminal): Promise<number> => {
+const askAll = async (
+  phone: Phone,
+  texts: Iterable<string> | AsyncIterable<string>,
+  timeoutMs: number,
+  terminal: Terminal,
+): Promise<number> => {
   let exitCode = 0;
   for await (const text of texts) {
     if (text.trim() === '') continue;

@@ -28,7 +28,8 @@ describe('the sample agent of the chat dialect', () => {
     });
   const chat = (query: string, message = 'hi', metadata: object = {}, init: RequestInit = {}) =>
     post(query, { type: 'chat.request', session_id: 's1', phone_number: 'c_1', message, metadata }, init);
-  const said = async (query: string, message?: string, metadata?: object) => (await (await chat(query, message, metadata)).json()) as Envelope;
+  const said = async (query: string, message?: string, metadata?: object) =>
+    (await (await chat(query, message, metadata)).json()) as Envelope;
 
   it('echoes, and counts the turns of each session on its own', async () => {
     expect(await said('', 'one')).toMatchObject({
@@ -59,7 +60,8 @@ describe('the sample agent of the chat dialect', () => {
   });
 
   it('declares that it is idempotent only when its URL says so, and then is', async () => {
-    const capabilities = async (query: string) => ((await (await post(query, { type: 'capability.query' })).json()) as Envelope).capabilities;
+    const capabilities = async (query: string) =>
+      ((await (await post(query, { type: 'capability.query' })).json()) as Envelope).capabilities;
     expect((await capabilities('')).idempotent).toBe(false);
     expect((await capabilities('?idempotent=1')).idempotent).toBe(true);
     expect((await capabilities('?merge=1')).idempotent).toBe(true);
@@ -106,7 +108,14 @@ describe('the sample agent of the chat dialect', () => {
     await chat('?name=slow&delay_ms=20', 'a\nb', metadata, { headers: { 'idempotency-key': 'k1' } });
     await until(() => twin.calls()[1]?.outcome === 'finished');
     const [aborted, finished] = twin.calls();
-    expect(aborted).toMatchObject({ agent: 'slow', type: 'chat.request', session_id: 's1', message: 'a', ...metadata, idempotency_key: null });
+    expect(aborted).toMatchObject({
+      agent: 'slow',
+      type: 'chat.request',
+      session_id: 's1',
+      message: 'a',
+      ...metadata,
+      idempotency_key: null,
+    });
     expect(finished).toMatchObject({ message: 'a\nb', idempotency_key: 'k1' });
     expect(finished?.ms).toBeGreaterThanOrEqual(15);
     expect((await said('?name=slow&mode=counter', 'c')).message).toBe('#2: c');
@@ -118,7 +127,11 @@ describe('the sample agent of the chat dialect', () => {
 
   it('dies and slows down under control, alone or with the others', async () => {
     const put = (control: object) =>
-      fetch(`${twin.url}/agents/control`, { method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify(control) });
+      fetch(`${twin.url}/agents/control`, {
+        method: 'PUT',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(control),
+      });
     const health = (query = '') => fetch(`${twin.url}/agents/chat/health${query}`);
     expect((await health()).status).toBe(200);
     const underWay = chat('?name=a&mode=hang').catch(() => 'reset');

@@ -17,7 +17,9 @@ export type Answer = string | ((form: Form, reply: FastifyReply) => unknown);
 /** A stand-in for the app: takes webhooks and callbacks, checks them with twilio's library, answers what it is told. */
 export const appUnderTest = async (authToken: string, publicOrigin?: string) => {
   const app = fastify({ forceCloseConnections: true });
-  app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_, body, done) => done(null, { ...parse(body as string) }));
+  app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_, body, done) =>
+    done(null, { ...parse(body as string) }),
+  );
   const texts: Delivered[] = [];
   const callbacks: Delivered[] = [];
   let answer: Answer = '<Response/>';
@@ -52,7 +54,12 @@ export const appUnderTest = async (authToken: string, publicOrigin?: string) => 
 };
 
 /** The unmodified client of twilio with scheme and host of each call replaced. */
-export const twilioClient = (base: string, accountSid: string, authToken: string, options: { timeout?: number; autoRetry?: boolean } = {}) => {
+export const twilioClient = (
+  base: string,
+  accountSid: string,
+  authToken: string,
+  options: { timeout?: number; autoRetry?: boolean } = {},
+) => {
   class LocalClient extends twilio.RequestClient {
     override request<T>(call: Parameters<InstanceType<typeof twilio.RequestClient>['request']>[0]): Promise<never> & T {
       const { pathname, search } = new URL(call.uri);

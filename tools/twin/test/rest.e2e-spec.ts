@@ -24,7 +24,14 @@ describe('the carrier, to the twilio package', () => {
   it('takes a message, answers queued, delivers it and calls back sent then delivered, signed', async () => {
     const statusCallback = `${app.origin}/sms/status?id=7&x=a%20b`;
     const message = await client.messages.create({ to: phone, from: number, body: 'hello', statusCallback });
-    expect(message).toMatchObject({ status: 'queued', direction: 'outbound-api', numSegments: '1', numMedia: '0', errorCode: null, dateSent: null });
+    expect(message).toMatchObject({
+      status: 'queued',
+      direction: 'outbound-api',
+      numSegments: '1',
+      numMedia: '0',
+      errorCode: null,
+      dateSent: null,
+    });
     expect(message.sid).toMatch(/^SM[0-9a-f]{32}$/);
     expect(Math.abs(message.dateCreated.getTime() - Date.now())).toBeLessThan(5_000);
     await twin.settled();
@@ -83,7 +90,9 @@ describe('the carrier, to the twilio package', () => {
   });
 
   it('takes a body of exactly 1600 characters', async () => {
-    await expect(client.messages.create({ to: phone, from: number, body: 'x'.repeat(1_600) })).resolves.toMatchObject({ numSegments: '11' });
+    await expect(client.messages.create({ to: phone, from: number, body: 'x'.repeat(1_600) })).resolves.toMatchObject({
+      numSegments: '11',
+    });
   });
 
   it('lets nobody in with a wrong token or under another account', async () => {
@@ -122,7 +131,11 @@ describe('the carrier, to the twilio package', () => {
     await client.messages.create({ to, from: number, body: 'late' });
     const second = await first.nextPage();
     const third = await second?.nextPage();
-    expect([first, second, third].map((page) => page?.instances.map((m) => m.body))).toEqual([['m6', 'm5', 'm4'], ['m3', 'm2', 'm1'], ['m0']]);
+    expect([first, second, third].map((page) => page?.instances.map((m) => m.body))).toEqual([
+      ['m6', 'm5', 'm4'],
+      ['m3', 'm2', 'm1'],
+      ['m0'],
+    ]);
     expect(third?.nextPageUrl).toBeUndefined();
     expect((await client.messages.list({ to, pageSize: 2 })).map((m) => m.body)).toEqual(['late', ...bodies.toReversed()]);
   });

@@ -28,7 +28,14 @@ describe('the phone in the terminal', () => {
   const terminal = (stdin: Readable = Readable.from([])) => {
     const [stdout, stderr] = [new PassThrough(), new PassThrough()];
     const written = (stream: PassThrough): string => String(stream.read() ?? '');
-    return { stdin, stdout, stderr, env: { TWIN_URL: twin.url } as NodeJS.ProcessEnv, out: () => written(stdout), err: () => written(stderr) };
+    return {
+      stdin,
+      stdout,
+      stderr,
+      env: { TWIN_URL: twin.url } as NodeJS.ProcessEnv,
+      out: () => written(stdout),
+      err: () => written(stderr),
+    };
   };
   const run = async (argv: string[], stdin?: string, env?: NodeJS.ProcessEnv) => {
     const io = { ...terminal(stdin === undefined ? undefined : Readable.from([stdin])), ...(env && { env }) };

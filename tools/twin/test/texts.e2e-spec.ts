@@ -21,7 +21,9 @@ describe('a text from a phone', () => {
   });
 
   it('reaches the webhook as Twilio sends it, and the TwiML answer reaches the phone', async () => {
-    app.answers('<?xml version="1.0"?><Response><Message action="status-me">Fish &amp; chips &lt;3</Message><Message>second</Message></Response>');
+    app.answers(
+      '<?xml version="1.0"?><Response><Message action="status-me">Fish &amp; chips &lt;3</Message><Message>second</Message></Response>',
+    );
     const result = await twin.text(phone, { to: number, body: 'hi  & ünï 😀\n' });
     expect(result).toMatchObject({ http_status: 200, twiml_messages: 2, attempts: 1 });
     expect(app.texts).toHaveLength(1);
@@ -46,7 +48,9 @@ describe('a text from a phone', () => {
   });
 
   it('answered by TwiML leaves messages in the REST API and callbacks at the action, also a relative one', async () => {
-    app.answers('<Response><Message action="/sms/status?id=4&amp;n=1">a</Message><Message statusCallback="status?old=1">b</Message></Response>');
+    app.answers(
+      '<Response><Message action="/sms/status?id=4&amp;n=1">a</Message><Message statusCallback="status?old=1">b</Message></Response>',
+    );
     await twin.text(phone, { to: number, body: 'x' });
     await twin.settled();
     const [a, b] = await twin.inbox(phone);

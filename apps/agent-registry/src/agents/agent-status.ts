@@ -14,7 +14,10 @@ export const statusAfter = (current: AgentStatus, wanted: 'active' | 'draining')
     case 'draining':
       return wanted;
     case 'pending':
-      throw new DomainError('conflict', 'The agent has not passed its probe yet: POST /api/v1/agents/{id}/probe makes it active once it does.');
+      throw new DomainError(
+        'conflict',
+        'The agent has not passed its probe yet: POST /api/v1/agents/{id}/probe makes it active once it does.',
+      );
     case 'offline':
       throw new DomainError('conflict', 'The agent is offline: it becomes active by itself when it answers again.');
     case 'retired':

@@ -1,7 +1,8 @@
 import { agentView, probedView } from './agent-view.js';
 import { anAgent, failedReport, passedReport } from './agents.fixture.js';
 
-const warnings = (agent: Parameters<typeof probedView>[0]) => probedView(agent).report?.checks.filter(({ name }) => name === 'double_text') ?? [];
+const warnings = (agent: Parameters<typeof probedView>[0]) =>
+  probedView(agent).report?.checks.filter(({ name }) => name === 'double_text') ?? [];
 
 describe('agentView', () => {
   it('shows that there is a credential and nothing of it, nor what a connection may reuse', () => {
@@ -28,7 +29,9 @@ describe('agentView', () => {
 
 describe('the warning about merge', () => {
   it('is given for an agent that does not declare its chat idempotent', () => {
-    expect(warnings(anAgent({ doubleText: 'merge' }))).toEqual([expect.objectContaining({ passed: false, fix: expect.stringContaining('coalesce') })]);
+    expect(warnings(anAgent({ doubleText: 'merge' }))).toEqual([
+      expect.objectContaining({ passed: false, fix: expect.stringContaining('coalesce') }),
+    ]);
     expect(probedView(anAgent({ doubleText: 'merge' })).report?.passed).toBe(true);
   });
 

@@ -34,7 +34,11 @@ export class AgentsController {
   @Patch(':id')
   @UseGuards(PhoneGrantGuard)
   @Scoped('write')
-  change(@AccountId() accountId: string, @Param({ schema: IdPath }) { id }: IdPath, @Body({ schema: PatchAgent }) patch: PatchAgent): Promise<AgentView> {
+  change(
+    @AccountId() accountId: string,
+    @Param({ schema: IdPath }) { id }: IdPath,
+    @Body({ schema: PatchAgent }) patch: PatchAgent,
+  ): Promise<AgentView> {
     return this.agents.change(accountId, id, patch);
   }
 

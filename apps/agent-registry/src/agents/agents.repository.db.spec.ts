@@ -27,11 +27,22 @@ describe('AgentsRepository', () => {
   });
 
   const add = (changes: Partial<NewAgent> = {}) =>
-    agents.add({ accountId, agentName: 'Support', endpointUrl: 'https://a.example.com/', credential: SECRET, dialect: null, maxConcurrentSessions: 10, ...changes });
+    agents.add({
+      accountId,
+      agentName: 'Support',
+      endpointUrl: 'https://a.example.com/',
+      credential: SECRET,
+      dialect: null,
+      maxConcurrentSessions: 10,
+      ...changes,
+    });
 
   it('a stored credential is sealed to its row', async () => {
     const [one, other] = [await add(), await add()];
-    const { rows } = await database.pool.query<{ row: string }>('select row_to_json(a)::text as row from registry.agent_registry a where id = $1', [one.id]);
+    const { rows } = await database.pool.query<{ row: string }>(
+      'select row_to_json(a)::text as row from registry.agent_registry a where id = $1',
+      [one.id],
+    );
     expect(rows[0]!.row).not.toContain(SECRET);
     expect(agents.credentialOf(await agents.get(accountId, one.id))).toBe(SECRET);
     expect(() => agents.credentialOf({ ...one, id: other.id })).toThrow();
@@ -46,7 +57,13 @@ describe('AgentsRepository', () => {
     const agent = await add();
     await agents.saveReport(agent, passedReport({ tools: ['chat', 'b'], requestTypes: ['chat.request'], prior: { v: 1 } }));
     const saved = await agents.get(accountId, agent.id);
-    expect(saved).toMatchObject({ status: 'active', dialect: 'mcp', tools: ['chat', 'b'], requestTypes: ['chat.request'], prior: { v: 1 } });
+    expect(saved).toMatchObject({
+      status: 'active',
+      dialect: 'mcp',
+      tools: ['chat', 'b'],
+      requestTypes: ['chat.request'],
+      prior: { v: 1 },
+    });
     expect(saved.report).not.toHaveProperty('prior');
   });
 
@@ -54,20 +71,37 @@ describe('AgentsRepository', () => {
     const agent = await add();
     await agents.saveReport(agent, passedReport());
     await agents.saveReport(await agents.get(accountId, agent.id), failedReport());
-    expect(await agents.get(accountId, agent.id)).toMatchObject({ status: 'active', dialect: 'mcp', tools: ['chat'], report: { passed: false } });
+    expect(await agents.get(accountId, agent.id)).toMatchObject({
+      status: 'active',
+      dialect: 'mcp',
+      tools: ['chat'],
+      report: { passed: false },
+    });
   });
 
-  it.each(['degraded', 'offline', 'draining'] as const)('passing a probe does not end %s: health and the owner decide that', async (status) => {
-    const agent = await add({ status, dialect: 'mcp' });
-    await agents.saveReport(agent, passedReport());
-    expect((await agents.get(accountId, agent.id)).status).toBe(status);
-  });
+  it.each(['degraded', 'offline', 'draining'] as const)(
+    'passing a probe does not end %s: health and the owner decide that',
+    async (status) => {
+      const agent = await add({ status, dialect: 'mcp' });
+      await agents.saveReport(agent, passedReport());
+      expect((await agents.get(accountId, agent.id)).status).toBe(status);
+    },
+  );
 
   it('the report of an endpoint that was replaced while it was probed is dropped', async () => {
     const before = await add();
-    await agents.reconnect(before, { endpointUrl: 'https://b.example.com/', credential: SECRET, dialect: null }, passedReport({ dialect: 'chat' }), {});
+    await agents.reconnect(
+      before,
+      { endpointUrl: 'https://b.example.com/', credential: SECRET, dialect: null },
+      passedReport({ dialect: 'chat' }),
+      {},
+    );
     await agents.saveReport(before, failedReport());
-    expect(await agents.get(accountId, before.id)).toMatchObject({ endpointUrl: 'https://b.example.com/', dialect: 'chat', report: { passed: true } });
+    expect(await agents.get(accountId, before.id)).toMatchObject({
+      endpointUrl: 'https://b.example.com/',
+      dialect: 'chat',
+      report: { passed: true },
+    });
   });
 
   it('of two changes of the connection at once, one wins and the other hears of it', async () => {
@@ -93,7 +127,9 @@ describe('AgentsRepository', () => {
     const agent = await add();
     await agents.retire(agent);
     await expect(agents.get(accountId, agent.id)).rejects.toMatchObject({ code: 'agent_not_found' });
-    const { rows } = await database.pool.query('select status, credential_ciphertext from registry.agent_registry where id = $1', [agent.id]);
+    const { rows } = await database.pool.query('select status, credential_ciphertext from registry.agent_registry where id = $1', [
+      agent.id,
+    ]);
     expect(rows).toEqual([{ status: 'retired', credential_ciphertext: null }]);
     expect(await agents.change(agent, { agentName: 'Back' })).toBe(false);
   });

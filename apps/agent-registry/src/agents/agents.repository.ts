@@ -20,7 +20,9 @@ export type NewAgent = Pick<AgentEntity, 'accountId' | 'agentName' | 'maxConcurr
   Connection;
 
 /** What an owner may change without a probe. */
-export type AgentFields = Partial<Pick<AgentEntity, 'agentName' | 'maxConcurrentSessions' | 'pool' | 'doubleText' | 'hasPhoneGrant' | 'status'>>;
+export type AgentFields = Partial<
+  Pick<AgentEntity, 'agentName' | 'maxConcurrentSessions' | 'pool' | 'doubleText' | 'hasPhoneGrant' | 'status'>
+>;
 
 @Injectable()
 export class AgentsRepository {

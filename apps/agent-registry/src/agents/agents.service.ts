@@ -70,7 +70,8 @@ export class AgentsService {
   /** Its sessions move on at their next turn, by routing's own rule. */
   async retire(accountId: string, id: string): Promise<void> {
     const agent = await this.agents.get(accountId, id);
-    if (agent.dialect === 'builtin') throw new DomainError('conflict', 'The built-in team cannot be deleted; PATCH its status to "draining" instead.');
+    if (agent.dialect === 'builtin')
+      throw new DomainError('conflict', 'The built-in team cannot be deleted; PATCH its status to "draining" instead.');
     await this.agents.retire(agent);
   }
 

@@ -23,7 +23,11 @@ describe('connectionAfter', () => {
   });
 
   it('another key keeps endpoint and dialect', () => {
-    expect(connectionAfter(anAgent(), { api_key: 'new' }, undefined, credential)).toEqual({ endpointUrl: HERE, credential: 'new', dialect: 'mcp' });
+    expect(connectionAfter(anAgent(), { api_key: 'new' }, undefined, credential)).toEqual({
+      endpointUrl: HERE,
+      credential: 'new',
+      dialect: 'mcp',
+    });
   });
 
   it('null takes the key away', () => {

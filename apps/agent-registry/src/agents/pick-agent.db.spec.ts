@@ -18,13 +18,25 @@ describe('registry.pick_agent', () => {
   let theirs: string;
   beforeAll(async () => {
     database = await createTestDatabase();
-    const { rows } = await database.pool.query<{ id: string }>(`insert into security.accounts (name) values ('ours'), ('theirs') returning id`);
+    const { rows } = await database.pool.query<{ id: string }>(
+      `insert into security.accounts (name) values ('ours'), ('theirs') returning id`,
+    );
     [ours, theirs] = rows.map(({ id }) => id) as [string, string];
   });
   afterAll(() => database?.drop());
   afterEach(() => database.pool.query('truncate routing.agent_sessions, registry.agent_registry'));
 
-  const add = async ({ name, account = ours, status = 'active', dialect = 'mcp', pool, health = 100, max = 10, live = 0, ms = 100 }: Candidate): Promise<string> => {
+  const add = async ({
+    name,
+    account = ours,
+    status = 'active',
+    dialect = 'mcp',
+    pool,
+    health = 100,
+    max = 10,
+    live = 0,
+    ms = 100,
+  }: Candidate): Promise<string> => {
     const { rows } = await database.pool.query<{ id: string }>(
       `insert into registry.agent_registry (account_id, agent_name, endpoint_url, status, dialect, pool, health_score, max_concurrent_sessions, avg_response_time_ms)
        values ($1, $2, 'https://agent.example.com/', $3, $4, $5, $6, $7, $8) returning id`,

@@ -4,7 +4,10 @@ import { IsNull, LessThan, type Repository } from 'typeorm';
 import type { Page } from '../request.schemas.js';
 import { ApiKeyEntity } from './api-key.entity.js';
 
-export type NewApiKeyRow = Pick<ApiKeyEntity, 'accountId' | 'prefix' | 'secretHash' | 'label' | 'scopes' | 'requestsPerMinute' | 'expiresAt'>;
+export type NewApiKeyRow = Pick<
+  ApiKeyEntity,
+  'accountId' | 'prefix' | 'secretHash' | 'label' | 'scopes' | 'requestsPerMinute' | 'expiresAt'
+>;
 
 @Injectable()
 export class ApiKeysRepository {

@@ -29,7 +29,9 @@ describe('ApiKeysService', () => {
 
   it('a key lasts 90 days unless somebody says otherwise', async () => {
     expect((await create({ label: 'ci', scopes: ['read'] })).created.expires_at).toEqual(new Date('2027-02-19T12:00:00Z'));
-    expect((await create({ label: 'ci', scopes: ['read'], expires_in_days: 1 })).created.expires_at).toEqual(new Date('2026-11-22T12:00:00Z'));
+    expect((await create({ label: 'ci', scopes: ['read'], expires_in_days: 1 })).created.expires_at).toEqual(
+      new Date('2026-11-22T12:00:00Z'),
+    );
   });
 
   it('the same scope twice is one scope', async () => {

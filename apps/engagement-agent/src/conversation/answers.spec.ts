@@ -62,9 +62,12 @@ describe('answers', () => {
     expect(reasons.filter((reason) => reason.startsWith('topic:')).sort()).toEqual(topics.map((id) => `topic:${id}`).sort());
   });
 
-  it.each(['what is the weather in Paris?', 'who won the superbowl?', 'do you sell pizza', 'can you write me a poem', 'do you like cats?'])('%j is a question it has no answer to', (text) => {
-    expect(new Talk().say(text).reasons).toContain('unknown_question');
-  });
+  it.each(['what is the weather in Paris?', 'who won the superbowl?', 'do you sell pizza', 'can you write me a poem', 'do you like cats?'])(
+    '%j is a question it has no answer to',
+    (text) => {
+      expect(new Talk().say(text).reasons).toContain('unknown_question');
+    },
+  );
 
   it('states the price of the knowledge file and asks one thing', () => {
     const { reply } = new Talk().say('hi, what does your enterprise plan cost?');
@@ -75,7 +78,9 @@ describe('answers', () => {
 
   it('says at first contact that an AI is writing, once', () => {
     const talk = new Talk();
-    expect(talk.say('how much is growth').reply).toMatch(/^Hi, I'm DarkSpere's AI assistant \(reply STOP to opt out\)\. Growth is \$199 a month/);
+    expect(talk.say('how much is growth').reply).toMatch(
+      /^Hi, I'm DarkSpere's AI assistant \(reply STOP to opt out\)\. Growth is \$199 a month/,
+    );
     expect(talk.say('and starter?').reply).not.toContain('AI assistant');
   });
 

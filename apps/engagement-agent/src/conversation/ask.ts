@@ -11,7 +11,11 @@ const FOR_FOLLOW_UP: readonly Field[] = ['name', 'company', 'need'];
  * answer just given comes first. A question that was passed over is not put again at once; when it was passed over
  * for a question of theirs, the reply to that asks nothing.
  */
-export const fieldToAsk = (state: EngagementState, answered: readonly Topic[], passedOver: { field: Field; forQuestion: boolean } | null): Field | null => {
+export const fieldToAsk = (
+  state: EngagementState,
+  answered: readonly Topic[],
+  passedOver: { field: Field; forQuestion: boolean } | null,
+): Field | null => {
   const hint = answered.at(-1)?.ask;
   if (passedOver?.forQuestion || answered.some((topic) => topic.ask === 'none')) return null;
   const open = (state.followUp ? FOR_FOLLOW_UP : FIELDS).filter(

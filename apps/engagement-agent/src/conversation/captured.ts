@@ -4,7 +4,13 @@ import { needText } from './read-need.js';
 import type { Profile } from './state.js';
 
 // A name or company is a short line of letters: no address, number or markup rides along.
-const name = (max: number) => z.string().trim().max(max).regex(/^\p{L}[\p{L}\p{M}\d '&.,+-]*$/u).refine((value) => !/\d{5,}|\.(?:com|net|org|io)\b/i.test(value));
+const name = (max: number) =>
+  z
+    .string()
+    .trim()
+    .max(max)
+    .regex(/^\p{L}[\p{L}\p{M}\d '&.,+-]*$/u)
+    .refine((value) => !/\d{5,}|\.(?:com|net|org|io)\b/i.test(value));
 
 /** What a model may read out of a text. Whatever else it returns has no place to go. */
 export const Captured = z.object({

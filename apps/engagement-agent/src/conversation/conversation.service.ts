@@ -27,12 +27,17 @@ export class ConversationService {
 
   async answer(turn: Omit<ConverseInput, 'knowledge'>): Promise<Reply> {
     const input = { ...turn, knowledge: this.knowledge };
-    const answered = await answerWith(this.model, (draft?: Draft<Captured>) => converse(input, draft), (planned) => taskFor(input, planned));
+    const answered = await answerWith(
+      this.model,
+      (draft?: Draft<Captured>) => converse(input, draft),
+      (planned) => taskFor(input, planned),
+    );
     const { reply, sessionState, reasons } = answered.answer;
     if (answered.by === 'model') {
       return { reply, sessionState, metadata: { by: 'model', reasons, model: answered.model, usage: answered.usage } };
     }
-    if (answered.error && answered.fallback !== 'resting') this.logger.warn(`the model was left aside: ${answered.fallback}, ${kindOf(answered.error)}`);
+    if (answered.error && answered.fallback !== 'resting')
+      this.logger.warn(`the model was left aside: ${answered.fallback}, ${kindOf(answered.error)}`);
     return { reply, sessionState, metadata: { by: 'rules', reasons, ...(answered.fallback && { fallback: answered.fallback }) } };
   }
 }

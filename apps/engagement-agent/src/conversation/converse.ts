@@ -28,7 +28,18 @@ export interface Conversed {
 
 const SHORTEST_ROOM = 60;
 /** Kinds after which no question is asked. */
-const NO_QUESTION: readonly Kind[] = ['danger', 'opt_out', 'complaint', 'secret', 'unknown', 'why', 'injection', 'empty', 'refuses', 'closing'];
+const NO_QUESTION: readonly Kind[] = [
+  'danger',
+  'opt_out',
+  'complaint',
+  'secret',
+  'unknown',
+  'why',
+  'injection',
+  'empty',
+  'refuses',
+  'closing',
+];
 const WORDED_BY_MODEL: readonly Kind[] = ['answers', 'more', 'unknown'];
 
 /**
@@ -60,7 +71,12 @@ export const converse = (input: ConverseInput, draft?: Draft<Captured>): Convers
   return {
     reply,
     sessionState: writeState(input.sessionState, state),
-    reasons: reasonsOf(turn, answered.map((topic) => topic.id), asked, state.isIntroduced && mustIntroduce),
+    reasons: reasonsOf(
+      turn,
+      answered.map((topic) => topic.id),
+      asked,
+      state.isIntroduced && mustIntroduce,
+    ),
     room: WORDED_BY_MODEL.includes(turn.kind) ? roomIn([...body, ...end], max, asked) : null,
   };
 };
@@ -71,7 +87,9 @@ const passedOver = ({ before, state, kind, learned }: Turn): { field: Field; for
 
 const endOf = (field: Field | null, turn: Turn, said: ReturnType<typeof saidIn>, bodyLength: number): Part[] => {
   if (field) return [{ kind: 'question', options: fresh(QUESTIONS[field], said).slice(0, 1) }];
-  return turn.kind === 'chat' && !turn.newFollowUp && bodyLength < 2 ? [{ kind: 'note', options: fresh(NOTES.openEnd, said).slice(0, 1) }] : [];
+  return turn.kind === 'chat' && !turn.newFollowUp && bodyLength < 2
+    ? [{ kind: 'note', options: fresh(NOTES.openEnd, said).slice(0, 1) }]
+    : [];
 };
 
 const roomIn = (parts: readonly Part[], max: number, asked: Field | null): Conversed['room'] => {
@@ -81,7 +99,12 @@ const roomIn = (parts: readonly Part[], max: number, asked: Field | null): Conve
   return room < SHORTEST_ROOM ? null : { maxChars: room, question: asked ? question : null };
 };
 
-const reasonsOf = ({ kind, learned, meaning, newFollowUp }: Turn, answered: string[], asked: Field | null, introduced: boolean): string[] => [
+const reasonsOf = (
+  { kind, learned, meaning, newFollowUp }: Turn,
+  answered: string[],
+  asked: Field | null,
+  introduced: boolean,
+): string[] => [
   kind,
   ...(introduced ? ['introduced'] : []),
   ...answered.map((id) => `topic:${id}`),

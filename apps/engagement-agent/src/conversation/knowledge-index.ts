@@ -30,7 +30,9 @@ export const indexOf = (knowledge: Knowledge): KnowledgeIndex => {
     topic.words.forEach((word) => add(word, at, WORD));
     topic.hints.forEach((word) => add(word, at, HINT));
     for (const phrase of topic.phrases) {
-      const stems = wordsOf(phrase).filter((word) => !isFiller(word)).map(stem);
+      const stems = wordsOf(phrase)
+        .filter((word) => !isFiller(word))
+        .map(stem);
       const first = stems[0];
       if (first) index.phrases.set(first, [...(index.phrases.get(first) ?? []), { topic: at, stems }]);
     }

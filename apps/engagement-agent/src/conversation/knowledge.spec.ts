@@ -34,7 +34,11 @@ describe('the knowledge file', () => {
   });
 
   it.each<[string, (file: File) => void, string]>([
-    ['an unknown fact', ({ topics }) => (topics[0]!.say = ['It is {no_such}.']), '- topics.what-is-it.say.0: names a fact in {braces} that "facts" does not have'],
+    [
+      'an unknown fact',
+      ({ topics }) => (topics[0]!.say = ['It is {no_such}.']),
+      '- topics.what-is-it.say.0: names a fact in {braces} that "facts" does not have',
+    ],
     ['an emoji', ({ topics }) => (topics[0]!.brief = 'Great 🎉'), '- topics.what-is-it.brief: has a character that is not GSM-7'],
     ['a question', ({ topics }) => (topics[0]!.say = ['What do you need?']), '- topics.what-is-it.say.0: asks a question'],
     ['a text that is too long', ({ topics }) => (topics[0]!.say = ['x'.repeat(146)]), '- topics.what-is-it.say.0: Too big'],

@@ -69,7 +69,8 @@ export type Knowledge = z.infer<typeof Knowledge>;
 function fillIn(file: unknown): unknown {
   const facts = Object(Object(file).facts) as Record<string, unknown>;
   const fill = (value: unknown): unknown => {
-    if (typeof value === 'string') return value.replace(/\{(\w+)\}/g, (all, key: string) => (Object.hasOwn(facts, key) ? String(facts[key]) : all));
+    if (typeof value === 'string')
+      return value.replace(/\{(\w+)\}/g, (all, key: string) => (Object.hasOwn(facts, key) ? String(facts[key]) : all));
     if (Array.isArray(value)) return value.map(fill);
     return value && typeof value === 'object' ? Object.fromEntries(Object.entries(value).map(([k, v]) => [k, fill(v)])) : value;
   };

@@ -7,7 +7,8 @@ const PHRASE = 2;
 const THRESHOLD = 2;
 /** In a question as short as "what hours?", or a single word, a hint says as much as a word. */
 const TERSE_WORDS = 2;
-const PLAN_CONTEXT = /\b(?:plan|plans|tier|package|option|subscription|include|includes|included|how many|come with|comes with|get with|feature|features|limit|limits|vs|versus|difference|compare|upgrade|version|(?:tell me|more|details|info|information|know|what) about)\b/;
+const PLAN_CONTEXT =
+  /\b(?:plan|plans|tier|package|option|subscription|include|includes|included|how many|come with|comes with|get with|feature|features|limit|limits|vs|versus|difference|compare|upgrade|version|(?:tell me|more|details|info|information|know|what) about)\b/;
 
 /**
  * The topics that a sentence speaks of, in its order. The best topic takes the words that speak for it; another one
@@ -61,7 +62,10 @@ const refine = (signs: Signs, { plain, stems }: Sentence, topics: Topic[], recen
     const family = topics.filter((topic) => topic.id === wider || topic.refines === wider).map((topic) => topic.id);
     const siblings = [...signs.keys()].filter((other) => other !== at && topics[other]!.refines === wider).length;
     const isSpokenOf =
-      scoreOf(signs.get(parent)) >= THRESHOLD || PLAN_CONTEXT.test(plain) || stems.length <= TERSE_WORDS || siblings > 0 ||
+      scoreOf(signs.get(parent)) >= THRESHOLD ||
+      PLAN_CONTEXT.test(plain) ||
+      stems.length <= TERSE_WORDS ||
+      siblings > 0 ||
       (stems.length <= 5 && recent.some((id) => family.includes(id)));
     if (!isSpokenOf) signs.delete(at);
     else for (const position of marks.keys()) marks.set(position, WORD + 1);

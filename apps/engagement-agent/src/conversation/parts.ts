@@ -28,7 +28,9 @@ export const partsOf = (stage: Stage): Part[] => {
   const { scope, intro, introShort } = knowledge.assistant;
   const say = (kind: Part['kind'], variants: readonly string[]): Part => ({ kind, options: fresh(variants, said).slice(0, 1) });
   const greet: Part[] = mustIntroduce ? [{ kind: 'opening', options: [intro, introShort] }] : [];
-  const open = mustIntroduce ? [...greet, ...(turn.learned.includes('name') ? acknowledgement(turn, said) : [])] : acknowledgement(turn, said);
+  const open = mustIntroduce
+    ? [...greet, ...(turn.learned.includes('name') ? acknowledgement(turn, said) : [])]
+    : acknowledgement(turn, said);
   const promise = promiseOf(stage);
 
   switch (turn.kind) {
@@ -46,7 +48,9 @@ export const partsOf = (stage: Stage): Part[] => {
     case 'person':
       return [...open, ...promise];
     case 'unknown':
-      return turn.newFollowUp ? [...open, say('note', NOTES.unknownAgain), ...promise] : [...open, say('answer', turn.meaning.signals.has('not_helped') ? NOTES.notHelped : NOTES.unknown(scope))];
+      return turn.newFollowUp
+        ? [...open, say('note', NOTES.unknownAgain), ...promise]
+        : [...open, say('answer', turn.meaning.signals.has('not_helped') ? NOTES.notHelped : NOTES.unknown(scope))];
     case 'why':
       return [say('answer', NOTES.why)];
     case 'injection':
@@ -62,7 +66,9 @@ export const partsOf = (stage: Stage): Part[] => {
       return [...greet, say('answer', mustIntroduce ? NOTES.invite(scope) : NOTES.unclear(scope))];
     case 'chat':
       if (turn.newFollowUp) return [...open, say('note', NOTES.complete), ...promise];
-      return (mustIntroduce && open.length === 1) || turn.meaning.signals.has('greeting') ? [...open, say('note', NOTES.invite(scope))] : open;
+      return (mustIntroduce && open.length === 1) || turn.meaning.signals.has('greeting')
+        ? [...open, say('note', NOTES.invite(scope))]
+        : open;
     default:
       return turn.kind satisfies never;
   }
@@ -71,7 +77,8 @@ export const partsOf = (stage: Stage): Part[] => {
 const acknowledgement = ({ learned, state, meaning, kind }: Turn, said: Said): Part[] => {
   const variants = (): readonly string[] => {
     const { signals } = meaning;
-    if (learned.includes('name') && state.profile.name && /^[\p{Script=Latin}' .-]+$/u.test(state.profile.name)) return ACKS.named(state.profile.name.split(' ')[0]!);
+    if (learned.includes('name') && state.profile.name && /^[\p{Script=Latin}' .-]+$/u.test(state.profile.name))
+      return ACKS.named(state.profile.name.split(' ')[0]!);
     if (learned.length > 0) return ACKS.noted;
     if (signals.has('thanks')) return ACKS.welcome;
     if (kind === 'closing') return signals.has('no') ? ACKS.declined : ACKS.bye;
@@ -90,13 +97,21 @@ const answersOf = ({ turn, knowledge, said, words }: Stage): Part[] => {
     const short = fresh(brief ? [...say, brief] : say, said);
     if (turn.kind !== 'more') return { kind: 'answer', options: short };
     const unsaid = more ? fresh([more], said).filter((text) => text === more) : [];
-    return { kind: 'answer', options: unsaid.length > 0 ? [more!, ...short] : fresh(more ? NOTES.noMore : [...say, ...NOTES.noMore], said) };
+    return {
+      kind: 'answer',
+      options: unsaid.length > 0 ? [more!, ...short] : fresh(more ? NOTES.noMore : [...say, ...NOTES.noMore], said),
+    };
   });
 };
 
 const promiseOf = ({ turn, knowledge, said }: Stage): Part[] => {
   const { signals } = turn.meaning;
-  const isAskedAgain = turn.state.followUp !== null && (turn.kind === 'person' || signals.has('wants_person') || signals.has('complaint') || turn.meaning.topics.some((topic) => topic.followUp));
+  const isAskedAgain =
+    turn.state.followUp !== null &&
+    (turn.kind === 'person' ||
+      signals.has('wants_person') ||
+      signals.has('complaint') ||
+      turn.meaning.topics.some((topic) => topic.followUp));
   if (!turn.newFollowUp && !isAskedAgain) return [];
   const { promise, already } = knowledge.followUp;
   return [{ kind: 'promise', options: fresh(turn.newFollowUp && !turn.before.followUp ? promise : already, said).slice(0, 1) }];

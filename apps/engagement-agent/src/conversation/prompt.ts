@@ -19,7 +19,10 @@ Return only JSON: {"reply": string, "answered": boolean, "captured": {"name"?: s
 Put into "captured" only what the person says about themselves in the last message, in their own words.`;
 
 /** What a model is asked, given the rules' answer; null where their wording stands (emergencies, complaints, small talk). */
-export const taskFor = ({ message, history, knowledge: { knowledge }, sessionState }: ConverseInput, planned: Conversed): ModelTask<Captured> | null => {
+export const taskFor = (
+  { message, history, knowledge: { knowledge }, sessionState }: ConverseInput,
+  planned: Conversed,
+): ModelTask<Captured> | null => {
   if (!planned.room) return null;
   const instructions = instructionsFor(planned.room.maxChars);
   const known = Object.keys(readState(sessionState).profile);
@@ -28,7 +31,12 @@ export const taskFor = ({ message, history, knowledge: { knowledge }, sessionSta
     request: {
       system: `${instructions}\n\nKnown already: ${known.join(', ') || 'nothing'}.\n\nFACTS\n${facts.join('\n')}`,
       messages: [
-        ...history.slice(-HISTORY).map(({ role, content }) => ({ role: role === 'user' ? ('user' as const) : ('assistant' as const), content: content.slice(0, LONGEST_TURN) })),
+        ...history
+          .slice(-HISTORY)
+          .map(({ role, content }) => ({
+            role: role === 'user' ? ('user' as const) : ('assistant' as const),
+            content: content.slice(0, LONGEST_TURN),
+          })),
         { role: 'user', content: message.slice(0, LONGEST_MESSAGE) },
       ],
       maxTokens: 200 + planned.room.maxChars,

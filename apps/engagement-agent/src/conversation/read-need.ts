@@ -12,10 +12,13 @@ export const readNeed = (text: string): string | null => {
 
 /** The answer to "what would you use it for": nearly anything that is not a question. */
 export const readNeedAnswer = (text: string): string | null =>
-  !NOT_A_NEED.test(text) &&
-  (text.match(/\p{L}{2,}/gu) ?? []).filter((word) => !SAYS_NOTHING.test(word)).join('').length >= 4 ? needText(text) : null;
-const NOT_A_NEED = /^(?:(?:i|we) (?:never|did ?n[o']t|do ?n[o']t|am not|have not|can ?n[o']t|already)|i'm not|(?:this|that|you|your|he|she|there)\b)/i;
-const SAYS_NOTHING = /^(?:help|me|please|need|want|you|us|it|something|anything|everything|stuff|things?|idk|dunno|whatever|maybe|just|hello|hi|lol)$/i;
+  !NOT_A_NEED.test(text) && (text.match(/\p{L}{2,}/gu) ?? []).filter((word) => !SAYS_NOTHING.test(word)).join('').length >= 4
+    ? needText(text)
+    : null;
+const NOT_A_NEED =
+  /^(?:(?:i|we) (?:never|did ?n[o']t|do ?n[o']t|am not|have not|can ?n[o']t|already)|i'm not|(?:this|that|you|your|he|she|there)\b)/i;
+const SAYS_NOTHING =
+  /^(?:help|me|please|need|want|you|us|it|something|anything|everything|stuff|things?|idk|dunno|whatever|maybe|just|hello|hi|lol)$/i;
 
 /** One short line without numbers that could be a phone, card or account. */
 export const needText = (text: string): string =>

@@ -33,8 +33,28 @@ describe('what a text tells about a person', () => {
   });
 
   it.each([
-    "I'm interested", "i'm looking for a plan", "I'm not sure", "i'm back from lunch", 'this is great', 'this is ridiculous', "it's fine", "I'm busy", "I'm sorry", 'I need a human', 'I want to cancel', 'I want to know the price',
-    'we want a discount', 'can 200 people text at once?', 'what does your enterprise plan cost?', 'how many people use it?', '500 texts a day', 'I am http://evil.example', 'from 5 to 9', 'the growth plan for us', 'at noon?', 'what about from home',
+    "I'm interested",
+    "i'm looking for a plan",
+    "I'm not sure",
+    "i'm back from lunch",
+    'this is great',
+    'this is ridiculous',
+    "it's fine",
+    "I'm busy",
+    "I'm sorry",
+    'I need a human',
+    'I want to cancel',
+    'I want to know the price',
+    'we want a discount',
+    'can 200 people text at once?',
+    'what does your enterprise plan cost?',
+    'how many people use it?',
+    '500 texts a day',
+    'I am http://evil.example',
+    'from 5 to 9',
+    'the growth plan for us',
+    'at noon?',
+    'what about from home',
   ])('nothing in %j', (text) => {
     expect(told(text)).toEqual({});
   });

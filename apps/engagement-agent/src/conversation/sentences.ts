@@ -20,7 +20,8 @@ const MOST_WORDS = 80;
 // Control characters other than line feeds, zero-width ones, changes of direction.
 // oxlint-disable-next-line no-control-regex
 const UNSEEN = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
-const OPENERS = /^(?:(?:hi|hello|hey|yo|ok|okay|so|and|but|also|well|um|sorry|please|thanks|thank you|cool|great|good|morning|afternoon|evening|quick question|question|one more thing|then|now|there|again) )*/;
+const OPENERS =
+  /^(?:(?:hi|hello|hey|yo|ok|okay|so|and|but|also|well|um|sorry|please|thanks|thank you|cool|great|good|morning|afternoon|evening|quick question|question|one more thing|then|now|there|again) )*/;
 const ASKS =
   /^(?:what|how|who|when|where|why|which|whose|do|does|did|can|could|is|are|am|will|would|should|may|might|have you|has|any chance|tell me|explain|i want to know|i would like to know|i need to know|want to know|wondering|i am wondering|i was wondering|curious|i am curious|wanted to ask|i want to ask|i have a question|let me know)\b/;
 

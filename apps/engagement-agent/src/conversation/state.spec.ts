@@ -1,14 +1,38 @@
 import { readState, writeState } from './state.js';
 
-const EMPTY = { profile: {}, declined: [], asked: {}, pending: null, idle: 0, unknowns: 0, topics: [], isIntroduced: false, followUp: null };
+const EMPTY = {
+  profile: {},
+  declined: [],
+  asked: {},
+  pending: null,
+  idle: 0,
+  unknowns: 0,
+  topics: [],
+  isIntroduced: false,
+  followUp: null,
+};
 
 describe('the state of a conversation', () => {
-  it.each([undefined, null, 7, 'x', [], {}, { engagement: null }, { engagement: [] }, { engagement: 'x' }, { other: 1 }])('begins empty from %j', (sessionState) => {
-    expect(readState(sessionState)).toEqual(EMPTY);
-  });
+  it.each([undefined, null, 7, 'x', [], {}, { engagement: null }, { engagement: [] }, { engagement: 'x' }, { other: 1 }])(
+    'begins empty from %j',
+    (sessionState) => {
+      expect(readState(sessionState)).toEqual(EMPTY);
+    },
+  );
 
   it('survives a round trip through JSON', () => {
-    const state = { ...EMPTY, profile: { name: 'Ana', company_size: 'SMB' as const }, declined: ['need' as const], asked: { name: 2 }, pending: 'company' as const, idle: 1, unknowns: 1, topics: ['pricing'], isIntroduced: true, followUp: { wanted: true as const, reason: 'complaint' as const } };
+    const state = {
+      ...EMPTY,
+      profile: { name: 'Ana', company_size: 'SMB' as const },
+      declined: ['need' as const],
+      asked: { name: 2 },
+      pending: 'company' as const,
+      idle: 1,
+      unknowns: 1,
+      topics: ['pricing'],
+      isIntroduced: true,
+      followUp: { wanted: true as const, reason: 'complaint' as const },
+    };
     expect(readState(JSON.parse(JSON.stringify(writeState({}, state))))).toEqual(state);
   });
 
@@ -29,7 +53,9 @@ describe('the state of a conversation', () => {
   });
 
   it('is not reached through the prototype', () => {
-    const hostile = JSON.parse('{"__proto__":{"engagement":{"isIntroduced":true}},"engagement":{"profile":{"__proto__":{"name":"Eve"}}}}') as unknown;
+    const hostile = JSON.parse(
+      '{"__proto__":{"engagement":{"isIntroduced":true}},"engagement":{"profile":{"__proto__":{"name":"Eve"}}}}',
+    ) as unknown;
     expect(readState(hostile)).toEqual(EMPTY);
     expect(readState(hostile).profile.name).toBeUndefined();
   });

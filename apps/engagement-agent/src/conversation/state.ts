@@ -1,7 +1,13 @@
 import { z } from 'zod';
 import { COMPANY_SIZES, FIELDS, FOLLOW_UP_REASONS, INDUSTRIES, type Field } from './fields.js';
 
-const line = (max: number) => z.string().trim().min(1).max(max).regex(/^\P{Cc}+$/u);
+const line = (max: number) =>
+  z
+    .string()
+    .trim()
+    .min(1)
+    .max(max)
+    .regex(/^\P{Cc}+$/u);
 const field = z.enum(FIELDS);
 const idList = z.array(z.string().max(60)).max(8);
 
@@ -29,7 +35,10 @@ const EngagementState = z.object({
   /** Topics of the last answer, for "tell me more". */
   topics: idList.catch([]),
   isIntroduced: z.boolean().catch(false),
-  followUp: z.object({ wanted: z.literal(true), reason: z.enum(FOLLOW_UP_REASONS) }).nullable().catch(null),
+  followUp: z
+    .object({ wanted: z.literal(true), reason: z.enum(FOLLOW_UP_REASONS) })
+    .nullable()
+    .catch(null),
 });
 export type EngagementState = z.infer<typeof EngagementState>;
 export type Profile = EngagementState['profile'];
@@ -53,7 +62,6 @@ export const writeState = (sessionState: unknown, engagement: EngagementState): 
 export const isSettled = (state: EngagementState, wanted: Field): boolean =>
   state.profile[wanted] !== undefined || state.declined.includes(wanted);
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const defined = (profile: Profile): Profile => Object.fromEntries(Object.entries(profile).filter(([, v]) => v !== undefined));

@@ -10,8 +10,21 @@ import { type Understanding, understand } from './understand.js';
 
 /** What kind of reply a message calls for; the first that fits, in this order. */
 export type Kind =
-  | 'danger' | 'opt_out' | 'complaint' | 'secret' | 'more' | 'answers' | 'person' | 'unknown' | 'why' | 'injection'
-  | 'empty' | 'refuses' | 'closing' | 'unclear' | 'chat';
+  | 'danger'
+  | 'opt_out'
+  | 'complaint'
+  | 'secret'
+  | 'more'
+  | 'answers'
+  | 'person'
+  | 'unknown'
+  | 'why'
+  | 'injection'
+  | 'empty'
+  | 'refuses'
+  | 'closing'
+  | 'unclear'
+  | 'chat';
 
 export interface Turn {
   kind: Kind;
@@ -36,7 +49,9 @@ export const takeTurn = (message: string, before: EngagementState, index: Knowle
   const kind = sentences.length === 0 ? 'empty' : kindOf(meaning, before, message, learned.length > 0, draft !== undefined);
   const isAnswer = kind === 'answers' || kind === 'more';
   const unknowns = meaning.unanswered === 0 && isAnswer ? 0 : before.unknowns + meaning.unanswered;
-  const declined: Field[] = meaning.signals.has('refuses_questions') ? [...FIELDS] : [...before.declined, ...(meaning.declined ? [meaning.declined] : [])];
+  const declined: Field[] = meaning.signals.has('refuses_questions')
+    ? [...FIELDS]
+    : [...before.declined, ...(meaning.declined ? [meaning.declined] : [])];
   if (profile.company === PRIVATE_PERSON) declined.push('company_size');
   const state: EngagementState = {
     ...before,
@@ -52,8 +67,14 @@ export const takeTurn = (message: string, before: EngagementState, index: Knowle
 };
 
 /** An answer may come a text late ("how much is growth?", "oh, and it's Ana"); later than that a bare word is no answer. */
-const stillPending = ({ pending, idle }: EngagementState, profile: Profile, declined: readonly Field[]): Pick<EngagementState, 'pending' | 'idle'> =>
-  pending && profile[pending] === undefined && !declined.includes(pending) && idle < LATEST_ANSWER ? { pending, idle: idle + 1 } : { pending: null, idle: 0 };
+const stillPending = (
+  { pending, idle }: EngagementState,
+  profile: Profile,
+  declined: readonly Field[],
+): Pick<EngagementState, 'pending' | 'idle'> =>
+  pending && profile[pending] === undefined && !declined.includes(pending) && idle < LATEST_ANSWER
+    ? { pending, idle: idle + 1 }
+    : { pending: null, idle: 0 };
 
 const kindOf = (meaning: Understanding, before: EngagementState, message: string, hasLearned: boolean, isDrafted: boolean): Kind => {
   const { signals, topics } = meaning;

@@ -24,6 +24,27 @@ export class Typos {
 }
 
 // Everyday words that are one letter away from a word of some topic.
-const COMMON = new Set(['prices', 'scare', 'seller', 'sellers', 'prove', 'hosted', 'coasts', 'marked', 'planned', 'server', 'tested', 'stored', 'charge', 'change', 'changed', 'started', 'starts', 'worked', 'former', 'posted']);
+const COMMON = new Set([
+  'prices',
+  'scare',
+  'seller',
+  'sellers',
+  'prove',
+  'hosted',
+  'coasts',
+  'marked',
+  'planned',
+  'server',
+  'tested',
+  'stored',
+  'charge',
+  'change',
+  'changed',
+  'started',
+  'starts',
+  'worked',
+  'former',
+  'posted',
+]);
 
 const deletions = (word: string): string[] => [word, ...Array.from(word, (_, i) => word.slice(0, i) + word.slice(i + 1))];

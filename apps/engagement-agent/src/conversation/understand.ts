@@ -26,7 +26,20 @@ const UNTRUSTED: readonly Signal[] = ['injection', 'secret', 'danger', 'complain
 /** "no, thanks" turns a question down; "no, I don't want a demo" something else. */
 const SHORT_NO = 3;
 /** Signals that are not the answer to a question of ours. */
-const NO_ANSWER: readonly Signal[] = ['greeting', 'thanks', 'bye', 'yes', 'no', 'skip', 'refuses_questions', 'asks_why', 'more', 'not_helped', 'wants_person', ...UNTRUSTED];
+const NO_ANSWER: readonly Signal[] = [
+  'greeting',
+  'thanks',
+  'bye',
+  'yes',
+  'no',
+  'skip',
+  'refuses_questions',
+  'asks_why',
+  'more',
+  'not_helped',
+  'wants_person',
+  ...UNTRUSTED,
+];
 
 export const understand = (sentences: readonly Sentence[], state: EngagementState, index: KnowledgeIndex): Understanding => {
   const meaning: Understanding = { signals: new Set(), topics: [], captured: {}, declined: null, unanswered: 0, unclear: 0 };
@@ -37,7 +50,8 @@ export const understand = (sentences: readonly Sentence[], state: EngagementStat
     if (pending && !sentence.isQuestion && (has('skip') || (has('no') && sentence.words.length <= SHORT_NO))) meaning.declined = pending;
 
     const told = has(...UNTRUSTED) ? {} : readProfile(sentence);
-    const answer = pending && !sentence.isQuestion && !has(...NO_ANSWER) ? answerTo(pending, sentence, index, told, state.profile.company) : {};
+    const answer =
+      pending && !sentence.isQuestion && !has(...NO_ANSWER) ? answerTo(pending, sentence, index, told, state.profile.company) : {};
     const captured = { ...answer, ...told };
     Object.assign(meaning.captured, captured);
     if (pending && captured[pending] !== undefined) pending = null;
@@ -53,7 +67,8 @@ export const understand = (sentences: readonly Sentence[], state: EngagementStat
     meaning.topics.push(...topics.filter((topic) => !meaning.topics.includes(topic)));
     if (!sentence.isQuestion && topics.some((topic) => topic.isNeed) && captured.need === undefined) {
       const need = readNeedAnswer(sentence.text);
-      if (need !== null && sentence.words.length > 1 && (state.profile.need ?? meaning.captured.need) === undefined) meaning.captured.need = need;
+      if (need !== null && sentence.words.length > 1 && (state.profile.need ?? meaning.captured.need) === undefined)
+        meaning.captured.need = need;
     }
     signals.forEach((signal) => meaning.signals.add(signal));
     if (has('not_helped')) meaning.unanswered += 1;
@@ -85,8 +100,10 @@ const answerTo = (pending: Field, sentence: Sentence, index: KnowledgeIndex, tol
 };
 
 // First names that are also words of some topic.
-const CLASHING_NAMES = /^(?:it's |i'm |this is )?(?:Bill|Mark|Grant|Will|Rich|Price|Hope|Art|Chip|Dot|Page|Penny|Max|Sue|Job|Frank|Trusty?)\b/i;
-const COMPANY_ENDING = /\b(?:inc|llc|ltd|corp|co|company|group|partners|gmbh|labs|studio|solutions|services|consulting|agency|bank|clinic|dental|law)\b\.?$/i;
+const CLASHING_NAMES =
+  /^(?:it's |i'm |this is )?(?:Bill|Mark|Grant|Will|Rich|Price|Hope|Art|Chip|Dot|Page|Penny|Max|Sue|Job|Frank|Trusty?)\b/i;
+const COMPANY_ENDING =
+  /\b(?:inc|llc|ltd|corp|co|company|group|partners|gmbh|labs|studio|solutions|services|consulting|agency|bank|clinic|dental|law)\b\.?$/i;
 
 /** Topics of a sentence, without those that only its names suggest ("Growth Partners" is not the plan). */
 const topicsOf = (sentence: Sentence, captured: Profile, answer: Profile, index: KnowledgeIndex, recent: readonly string[]): Topic[] => {

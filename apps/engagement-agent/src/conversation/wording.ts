@@ -31,16 +31,28 @@ export const NOTES = {
     `I do not have an answer to that yet. I know about ${scope}; other words may help.`,
     `That one I cannot answer. Try other words, or ask about ${scope}.`,
   ],
-  notHelped: ['Sorry about that. Please put it in other words, or ask for a person.', 'I am sorry that I missed your point. Try other words, or say person.'],
+  notHelped: [
+    'Sorry about that. Please put it in other words, or ask for a person.',
+    'I am sorry that I missed your point. Try other words, or say person.',
+  ],
   passedOn: ['Noted for my colleague.', 'I have noted that for our team.'],
   unknownToo: ['To the rest of your question I have no answer.', 'Part of your question I cannot answer.'],
   unknownAgain: ['That is more than I know.', 'I have no good answer to that.'],
   complete: ['That is all I need.', 'Now I have everything.'],
   sorry: ['I am sorry about that.', 'I am sorry, that should not happen.'],
-  why: ['It only helps the right colleague to help you; say skip if you prefer.', 'So that the right person can answer you. You can say skip.'],
+  why: [
+    'It only helps the right colleague to help you; say skip if you prefer.',
+    'So that the right person can answer you. You can say skip.',
+  ],
   scopeOnly: (scope: string) => [`I can only help with ${scope}.`, `I stay with ${scope}.`],
-  noMore: ['That is all I have on this by text; ask for a person to hear more.', 'I have nothing to add by text; a colleague can tell you more if you ask for a person.'],
-  secret: ['Please do not send card or ID numbers by text. I have not used yours.', 'Card and ID numbers should not be texted; please delete that text. I have not used it.'],
+  noMore: [
+    'That is all I have on this by text; ask for a person to hear more.',
+    'I have nothing to add by text; a colleague can tell you more if you ask for a person.',
+  ],
+  secret: [
+    'Please do not send card or ID numbers by text. I have not used yours.',
+    'Card and ID numbers should not be texted; please delete that text. I have not used it.',
+  ],
   danger: [
     'If you are in danger please call 911 now; in the US you can call or text 988 for a crisis line. I am an AI and cannot help in an emergency.',
     'Please call 911, or 988 for a crisis line, right away. I am only an AI and cannot send help.',

@@ -35,7 +35,9 @@ describe('TurnsController', () => {
   let controller: TurnsController;
   let modelCalls: number;
   const start = async (hasModel: boolean) => {
-    const model = { complete: () => Promise.resolve({ text: `Growth is $199 a month, take ${(modelCalls += 1)}.`, model: 'm', usage: null }) };
+    const model = {
+      complete: () => Promise.resolve({ text: `Growth is $199 a month, take ${(modelCalls += 1)}.`, model: 'm', usage: null }),
+    };
     const module = await Test.createTestingModule({
       controllers: [TurnsController],
       providers: [
@@ -84,14 +86,23 @@ describe('TurnsController', () => {
   it('answers anew when a text has joined the turn', async () => {
     await start(true);
     await controller.answer({ turnId });
-    sql.context = { ...context, message: 'how much is growth?\nand starter?', message_ids: [...context.message_ids, '0198f0a0-0000-7000-8000-000000000004'] };
+    sql.context = {
+      ...context,
+      message: 'how much is growth?\nand starter?',
+      message_ids: [...context.message_ids, '0198f0a0-0000-7000-8000-000000000004'],
+    };
     await controller.answer({ turnId });
     expect(modelCalls).toBe(2);
   });
 
   it('bears texts and history whose words were erased', async () => {
     await start(false);
-    sql.context = { ...context, message: null, history: [{ role: 'user', content: null, timestamp: '2026-11-21T00:00:00Z' }], session_state: null };
+    sql.context = {
+      ...context,
+      message: null,
+      history: [{ role: 'user', content: null, timestamp: '2026-11-21T00:00:00Z' }],
+      session_state: null,
+    };
     await controller.answer({ turnId });
     expect(sql.stored[0]![1]).toContain('AI assistant');
   });

@@ -37,17 +37,38 @@ describe('turns of the built-in agent', () => {
   afterAll(() => database?.drop());
 
   const text = async (from: string, body: string): Promise<string> => {
-    const inbound = { account_id: account, account_sid: 'AC1', message_sid: randomUUID(), from, to: '+15550001000', channel: 'sms', body, segments: 1, encoding: 'GSM-7', fields: {}, handle: randomUUID(), received_at: new Date() };
+    const inbound = {
+      account_id: account,
+      account_sid: 'AC1',
+      message_sid: randomUUID(),
+      from,
+      to: '+15550001000',
+      channel: 'sms',
+      body,
+      segments: 1,
+      encoding: 'GSM-7',
+      fields: {},
+      handle: randomUUID(),
+      received_at: new Date(),
+    };
     const [accepted] = await sql.values<{ session_id: string }>('messaging.accept_inbound', [JSON.stringify([inbound]), new Date()]);
     return accepted!.session_id;
   };
-  const claim = async (session: string): Promise<Claim> => (await sql.values<Claim>('routing.claim_turns', [[session], new Date(), '4 seconds']))[0]!;
+  const claim = async (session: string): Promise<Claim> =>
+    (await sql.values<Claim>('routing.claim_turns', [[session], new Date(), '4 seconds']))[0]!;
   const draftOf = ({ turn_id }: Claim): Promise<Draft | null> => sql.value('routing.read_draft', [turn_id]);
   /** As mcp-adapter ends a turn: the state that was stored is a patch of the session's. */
   const complete = async (claimed: Claim): Promise<void> => {
     const { message, session_state } = (await draftOf(claimed))!;
-    const answer = { parts: [{ body: message, segments: 1, encoding: 'GSM-7' }], state: mergePatch(claimed.state, session_state), hops: [] };
-    await sql.values('routing.complete_turns', [JSON.stringify([{ session_id: claimed.session_id, turn_id: claimed.turn_id, lease_token: claimed.lease_token, ...answer }]), new Date()]);
+    const answer = {
+      parts: [{ body: message, segments: 1, encoding: 'GSM-7' }],
+      state: mergePatch(claimed.state, session_state),
+      hops: [],
+    };
+    await sql.values('routing.complete_turns', [
+      JSON.stringify([{ session_id: claimed.session_id, turn_id: claimed.turn_id, lease_token: claimed.lease_token, ...answer }]),
+      new Date(),
+    ]);
   };
 
   it('reads a running turn, stores the reply, and remembers through the session', async () => {

@@ -91,12 +91,20 @@ const failureOfCode = ({ code, name, message }: Cause): AgentFailure | null => {
 
 /** Codes of Node (https://nodejs.org/api/errors.html), OpenSSL and undici. */
 const FAILURE_BY_CODE: readonly [RegExp, AgentFailureCode, string, boolean?][] = [
-  [/^UND_ERR_RES_EXCEEDED_MAX_SIZE$|^UND_ERR_HEADERS_OVERFLOW$|^HPE_HEADER_OVERFLOW$/, 'agent_answer_too_large', "The agent's answer is too large"],
+  [
+    /^UND_ERR_RES_EXCEEDED_MAX_SIZE$|^UND_ERR_HEADERS_OVERFLOW$|^HPE_HEADER_OVERFLOW$/,
+    'agent_answer_too_large',
+    "The agent's answer is too large",
+  ],
   [/^UND_ERR_(HEADERS|BODY)_TIMEOUT$/, 'agent_timeout', 'The agent did not answer in time'],
   [/^UND_ERR_INVALID_ARG$/, 'agent_error', 'The request cannot be sent: does the credential hold a character that no header may?', false],
   [/^HPE_|^HTTPParserError$|^UND_ERR_RES_CONTENT_LENGTH_MISMATCH$/, 'agent_answer_invalid', "The agent's answer is not proper HTTP"],
   [/CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS_|ERR_SSL_|EPROTO/, 'agent_unreachable', 'A secure connection to the agent is not possible', false],
   [/^ENOTFOUND$|^EAI_/, 'agent_unreachable', "The agent's host name does not resolve"],
-  [/^ECONNREFUSED$|^EHOSTUNREACH$|^ENETUNREACH$|^ETIMEDOUT$|^UND_ERR_CONNECT_TIMEOUT$/, 'agent_unreachable', "The agent's endpoint takes no connection"],
+  [
+    /^ECONNREFUSED$|^EHOSTUNREACH$|^ENETUNREACH$|^ETIMEDOUT$|^UND_ERR_CONNECT_TIMEOUT$/,
+    'agent_unreachable',
+    "The agent's endpoint takes no connection",
+  ],
   [/^UND_ERR_SOCKET$|^ECONNRESET$|^EPIPE$/, 'agent_unreachable', 'The connection broke before the answer was complete'],
 ];

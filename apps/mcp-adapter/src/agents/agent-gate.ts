@@ -49,4 +49,7 @@ export class AgentGate {
 }
 
 const breakerOpen = () =>
-  new AgentFailure('agent_breaker_open', `The agent failed ${FAILURES_TO_OPEN} times in a row and is left alone for ${HALF_OPEN_AFTER_MS / 1_000} s.`);
+  new AgentFailure(
+    'agent_breaker_open',
+    `The agent failed ${FAILURES_TO_OPEN} times in a row and is left alone for ${HALF_OPEN_AFTER_MS / 1_000} s.`,
+  );

@@ -8,7 +8,14 @@ import { AgentsService } from './agents.service.js';
 import { ProbeController } from './probe.controller.js';
 
 const agentId = '0192f0c1-0000-7000-8000-0000000000aa';
-const row = { agent_id: agentId, dialect: 'builtin', endpoint_url: 'builtin:engagement-agent', credential_ciphertext: null, request_types: [], prior: null };
+const row = {
+  agent_id: agentId,
+  dialect: 'builtin',
+  endpoint_url: 'builtin:engagement-agent',
+  credential_ciphertext: null,
+  request_types: [],
+  prior: null,
+};
 
 const outside = [
   { provide: Egress, useValue: new Egress('') },

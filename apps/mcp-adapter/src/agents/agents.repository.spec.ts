@@ -13,7 +13,9 @@ const row = {
 
 /** A database that has one row for the agent (or null) and a box whose key fits that agent only. */
 const repository = (published: unknown) => {
-  const sql = { value: async (name: string, args: unknown[]) => (name === 'registry.agent_endpoint' && args[0] === agentId ? published : null) };
+  const sql = {
+    value: async (name: string, args: unknown[]) => (name === 'registry.agent_endpoint' && args[0] === agentId ? published : null),
+  };
   const secrets = { open: (sealed: string, aad: string) => `${sealed} for ${aad}` };
   return new AgentsRepository(sql as never, secrets as never);
 };

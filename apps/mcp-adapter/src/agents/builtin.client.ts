@@ -12,7 +12,11 @@ export class BuiltinClient implements AgentTransport {
 
   async ask(_agent: AgentEndpoint, turn: TurnRequest, signal: AbortSignal): Promise<AgentReply> {
     try {
-      await this.rpc.call(answerTurn, { turnId: turn.turnId }, { signal, ...(turn.traceparent !== null && { traceparent: turn.traceparent }) });
+      await this.rpc.call(
+        answerTurn,
+        { turnId: turn.turnId },
+        { signal, ...(turn.traceparent !== null && { traceparent: turn.traceparent }) },
+      );
       return { kind: 'stored' };
     } catch (error) {
       if (signal.aborted) throw failureOfAbort(signal);

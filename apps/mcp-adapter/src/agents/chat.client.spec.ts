@@ -15,7 +15,9 @@ const good = { type: 'chat.response', session_id: 'session-handle-1', message: '
 const json =
   (value: unknown, status = 200, headers: Record<string, string> = {}): Answering =>
   (_, response) =>
-    response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(typeof value === 'string' ? value : JSON.stringify(value));
+    response
+      .writeHead(status, { 'content-type': 'application/json', ...headers })
+      .end(typeof value === 'string' ? value : JSON.stringify(value));
 
 const nested = (depth: number): unknown => JSON.parse(`${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`);
 
@@ -103,7 +105,11 @@ describe('ChatClient', () => {
 
   describe('an answer', () => {
     it('gives the message, the session state and the metadata', async () => {
-      answering = json({ ...good, context_update: { session_state: { step: 2 }, other: 1 }, metadata: { model_used: 'x', turn_id: turn().turnId } });
+      answering = json({
+        ...good,
+        context_update: { session_state: { step: 2 }, other: 1 },
+        metadata: { model_used: 'x', turn_id: turn().turnId },
+      });
       expect(await ask()).toEqual({
         kind: 'text',
         message: 'Hi there',
@@ -143,10 +149,20 @@ describe('ChatClient', () => {
       ['with HTTP 404', 'agent_error', false, json('echo', 404)],
       ['with a redirect inside', 'agent_error', false, json(good, 302, { location: 'http://169.254.169.254/' })],
       ['with a redirect that keeps the method', 'agent_error', false, json(good, 307, { location: '/agent' })],
-      ['with an error envelope', 'agent_error', true, json({ type: 'error', session_id: 'session-handle-1', message: `echo ${CREDENTIAL}` })],
+      [
+        'with an error envelope',
+        'agent_error',
+        true,
+        json({ type: 'error', session_id: 'session-handle-1', message: `echo ${CREDENTIAL}` }),
+      ],
       ['with another content type', 'agent_answer_invalid', false, json(good, 200, { 'content-type': 'text/html' })],
       ['with no content type', 'agent_answer_invalid', false, (_, r) => r.end(JSON.stringify(good))],
-      ['with a content encoding', 'agent_answer_invalid', false, (_, r) => r.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end(gzipSync(JSON.stringify(good)))],
+      [
+        'with a content encoding',
+        'agent_answer_invalid',
+        false,
+        (_, r) => r.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end(gzipSync(JSON.stringify(good))),
+      ],
       ['with no body', 'agent_answer_invalid', false, json('')],
       ['with what is not JSON', 'agent_answer_invalid', false, json('{"type": echo')],
       ['with JSON that is no object', 'agent_answer_invalid', false, json('"chat.response"')],
@@ -165,16 +181,49 @@ describe('ChatClient', () => {
       ['with no message', 'agent_answer_invalid', false, json({ ...good, message: undefined })],
       ['with a message that is no string', 'agent_answer_invalid', false, json({ ...good, message: { echo: 1 } })],
       ['with a message that is too long', 'agent_answer_too_large', false, json({ ...good, message: 'x'.repeat(16_001) })],
-      ['with a session state that is no object', 'agent_answer_invalid', false, json({ ...good, context_update: { session_state: ['echo'] } })],
-      ['with a session state that is too large', 'agent_answer_too_large', false, json({ ...good, context_update: { session_state: { a: 'x'.repeat(65_536) } } })],
-      ['with a session state that is too deep', 'agent_answer_invalid', false, json({ ...good, context_update: { session_state: nested(33) } })],
-      ['with U+0000 in the session state', 'agent_answer_invalid', false, json({ ...good, context_update: { session_state: { 'a\u0000': 1 } } })],
-      ['with half an emoji in the session state', 'agent_answer_invalid', false, json({ ...good, context_update: { session_state: { a: ['\ud83d'] } } })],
+      [
+        'with a session state that is no object',
+        'agent_answer_invalid',
+        false,
+        json({ ...good, context_update: { session_state: ['echo'] } }),
+      ],
+      [
+        'with a session state that is too large',
+        'agent_answer_too_large',
+        false,
+        json({ ...good, context_update: { session_state: { a: 'x'.repeat(65_536) } } }),
+      ],
+      [
+        'with a session state that is too deep',
+        'agent_answer_invalid',
+        false,
+        json({ ...good, context_update: { session_state: nested(33) } }),
+      ],
+      [
+        'with U+0000 in the session state',
+        'agent_answer_invalid',
+        false,
+        json({ ...good, context_update: { session_state: { 'a\u0000': 1 } } }),
+      ],
+      [
+        'with half an emoji in the session state',
+        'agent_answer_invalid',
+        false,
+        json({ ...good, context_update: { session_state: { a: ['\ud83d'] } } }),
+      ],
       ['with metadata that is no object', 'agent_answer_invalid', false, json({ ...good, metadata: 'echo' })],
       ['with more than 1 MB', 'agent_answer_too_large', false, json({ ...good, metadata: { a: 'x'.repeat(1_100_000) } })],
       ['with headers without end', 'agent_answer_too_large', false, json(good, 200, { 'x-echo': 'x'.repeat(40_000) })],
       ['with a connection cut before the answer', 'agent_unreachable', true, (q) => q.socket.destroy()],
-      ['with a connection cut within the answer', 'agent_unreachable', true, (q, r) => { r.writeHead(200, { 'content-type': 'application/json', 'content-length': '100' }).write('{"type":'); setImmediate(() => q.socket.destroy()); }],
+      [
+        'with a connection cut within the answer',
+        'agent_unreachable',
+        true,
+        (q, r) => {
+          r.writeHead(200, { 'content-type': 'application/json', 'content-length': '100' }).write('{"type":');
+          setImmediate(() => q.socket.destroy());
+        },
+      ],
     ])('%s', async (_, code, retryable, misbehaviour) => {
       answering = misbehaviour;
       expect(await failureOf(ask())).toMatchObject({ code, retryable });
@@ -195,7 +244,9 @@ describe('ChatClient', () => {
     });
 
     it('with what is not HTTP', async () => {
-      const tcp = createTcpServer((socket) => socket.on('error', () => undefined).end('SSH-2.0-OpenSSH_9.2\r\n', () => socket.destroySoon()));
+      const tcp = createTcpServer((socket) =>
+        socket.on('error', () => undefined).end('SSH-2.0-OpenSSH_9.2\r\n', () => socket.destroySoon()),
+      );
       await new Promise<void>((resolve) => tcp.listen(0, '127.0.0.1', resolve));
       const url = `http://127.0.0.1:${(tcp.address() as AddressInfo).port}/`;
       expect(await failureOf(chat.ask(agentAt(url), turn(), never))).toMatchObject({ code: 'agent_answer_invalid' });
@@ -233,7 +284,10 @@ describe('ChatClient', () => {
       const url = `https://rebind.example:${server.port}/agent`;
       const before = server.connections();
       await egress.check(url);
-      expect(await failureOf(new ChatClient(client).ask(agentAt(url), turn(), never))).toMatchObject({ code: 'agent_refused', retryable: false });
+      expect(await failureOf(new ChatClient(client).ask(agentAt(url), turn(), never))).toMatchObject({
+        code: 'agent_refused',
+        retryable: false,
+      });
       expect(server.connections()).toBe(before);
       await client.onApplicationShutdown();
     });
@@ -303,7 +357,11 @@ describe('ChatClient', () => {
     it('is sent to an agent that answered this type at its probe', async () => {
       answering = json({ type: 'session.ack' });
       expect(await chat.tell(agentAt(server.url, { requestTypes: ['session.end'] }), notice, never)).toBe(true);
-      expect(JSON.parse(received[0]!.body)).toMatchObject({ type: 'session.end', session_id: 'session-handle-1', phone_number: 'contact-1' });
+      expect(JSON.parse(received[0]!.body)).toMatchObject({
+        type: 'session.end',
+        session_id: 'session-handle-1',
+        phone_number: 'contact-1',
+      });
       expect(received[0]!.body).not.toContain('4711');
     });
 

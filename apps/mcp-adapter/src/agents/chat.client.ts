@@ -56,8 +56,7 @@ export class ChatClient implements AgentTransport {
   }
 }
 
-const traceOf = ({ traceparent }: { traceparent: string | null }): Record<string, string> =>
-  traceparent === null ? {} : { traceparent };
+const traceOf = ({ traceparent }: { traceparent: string | null }): Record<string, string> => (traceparent === null ? {} : { traceparent });
 
 const answerTo = (request: ChatEnvelope, { status, headers, body }: HttpAnswer): ChatDialectAnswer => {
   if (status >= 300) throw failureOfStatus(status);

@@ -1,12 +1,5 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import {
-  ProtocolError,
-  SdkError,
-  SdkErrorCode,
-  SdkHttpError,
-  type Client,
-  type PriorDiscovery,
-} from '@modelcontextprotocol/client';
+import { ProtocolError, SdkError, SdkErrorCode, SdkHttpError, type Client, type PriorDiscovery } from '@modelcontextprotocol/client';
 import type { AgentEndpoint } from './agent.js';
 import { AgentFailure } from './agent-failure.js';
 import { AgentHttpClient } from './agent-http.client.js';

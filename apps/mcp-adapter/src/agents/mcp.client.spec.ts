@@ -42,7 +42,10 @@ describe('McpClient', () => {
       let call: Parameters<ChatTool>[0] | undefined;
       server.tool = (received) => {
         call = received;
-        return { content: [], structuredContent: { message: 'Hi there', context_update: { session_state: { step: 2 } }, metadata: { model: 'x' } } };
+        return {
+          content: [],
+          structuredContent: { message: 'Hi there', context_update: { session_state: { step: 2 } }, metadata: { model: 'x' } },
+        };
       };
       expect(await ask()).toEqual({
         kind: 'text',
@@ -89,15 +92,32 @@ describe('McpClient', () => {
 
     it.each<[string, string, boolean, ChatTool]>([
       ['reports an error', 'agent_error', true, () => ({ isError: true, ...text(`echo ${CREDENTIAL}`) })],
-      ['throws', 'agent_error', true, () => { throw new Error(`echo ${CREDENTIAL}`); }],
+      [
+        'throws',
+        'agent_error',
+        true,
+        () => {
+          throw new Error(`echo ${CREDENTIAL}`);
+        },
+      ],
       ['returns no text', 'agent_answer_invalid', false, () => ({ content: [] })],
-      ['returns an image', 'agent_answer_invalid', false, () => ({ content: [{ type: 'image', data: 'ZWNobw==', mimeType: 'image/png' }] })],
+      [
+        'returns an image',
+        'agent_answer_invalid',
+        false,
+        () => ({ content: [{ type: 'image', data: 'ZWNobw==', mimeType: 'image/png' }] }),
+      ],
       ['returns an empty message', 'agent_answer_invalid', false, answering({ message: ' ' })],
       ['returns no message', 'agent_answer_invalid', false, answering({ echo: 1 })],
       ['returns an array', 'agent_answer_invalid', false, answering(['echo'])],
       ['answers another turn', 'agent_answer_invalid', false, answering({ message: 'echo', metadata: { turn_id: 'echo' } })],
       ['returns a message that is too long', 'agent_answer_too_large', false, answering({ message: 'x'.repeat(16_001) })],
-      ['returns a state that is too large', 'agent_answer_too_large', false, answering({ message: 'a', context_update: { session_state: { a: 'x'.repeat(65_536) } } })],
+      [
+        'returns a state that is too large',
+        'agent_answer_too_large',
+        false,
+        answering({ message: 'a', context_update: { session_state: { a: 'x'.repeat(65_536) } } }),
+      ],
       ['returns more than 1 MB', 'agent_answer_too_large', false, () => text('x'.repeat(1_100_000))],
     ])('fails when the tool %s', async (_, code, retryable, tool) => {
       server.tool = tool;
@@ -107,12 +127,37 @@ describe('McpClient', () => {
     it.each<[string, string, boolean, McpFixture['instead']]>([
       ['HTTP 500', 'agent_error', true, (_, response) => !!response.writeHead(500).end('echo')],
       ['HTTP 401', 'agent_error', false, (_, response) => !!response.writeHead(401, { 'www-authenticate': 'Bearer echo' }).end('echo')],
-      ['HTTP 403', 'agent_error', false, (_, response) => !!response.writeHead(403, { 'www-authenticate': 'Bearer error="insufficient_scope"' }).end('echo')],
+      [
+        'HTTP 403',
+        'agent_error',
+        false,
+        (_, response) => !!response.writeHead(403, { 'www-authenticate': 'Bearer error="insufficient_scope"' }).end('echo'),
+      ],
       ['a redirect', 'agent_error', false, (_, response) => !!response.writeHead(307, { location: '/echo' }).end()],
-      ['another content type', 'agent_answer_invalid', false, (_, response) => !!response.writeHead(200, { 'content-type': 'text/html' }).end('<p>echo')],
-      ['what is not JSON', 'agent_answer_invalid', false, (_, response) => !!response.writeHead(200, { 'content-type': 'application/json' }).end('echo')],
-      ['what is not JSON-RPC', 'agent_answer_invalid', false, (_, response) => !!response.writeHead(200, { 'content-type': 'application/json' }).end('{"echo":1}')],
-      ['a content encoding', 'agent_answer_invalid', false, (_, response) => !!response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end('echo')],
+      [
+        'another content type',
+        'agent_answer_invalid',
+        false,
+        (_, response) => !!response.writeHead(200, { 'content-type': 'text/html' }).end('<p>echo'),
+      ],
+      [
+        'what is not JSON',
+        'agent_answer_invalid',
+        false,
+        (_, response) => !!response.writeHead(200, { 'content-type': 'application/json' }).end('echo'),
+      ],
+      [
+        'what is not JSON-RPC',
+        'agent_answer_invalid',
+        false,
+        (_, response) => !!response.writeHead(200, { 'content-type': 'application/json' }).end('{"echo":1}'),
+      ],
+      [
+        'a content encoding',
+        'agent_answer_invalid',
+        false,
+        (_, response) => !!response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end('echo'),
+      ],
       ['a cut connection', 'agent_unreachable', true, (request) => !!request.socket.destroy()],
     ])('fails when the call is answered with %s', async (_, code, retryable, instead) => {
       await ask();
@@ -183,7 +228,9 @@ describe('McpClient', () => {
 
     it('negotiates when what is stored of an earlier connection is of no use', async () => {
       expect(await ask(never, { prior: { kind: 'klingon' } })).toMatchObject({ message: 'Hi there' });
-      expect(await ask(never, { agentId: 'another', prior: { kind: 'modern', discover: { echo: 1 } } })).toMatchObject({ message: 'Hi there' });
+      expect(await ask(never, { agentId: 'another', prior: { kind: 'modern', discover: { echo: 1 } } })).toMatchObject({
+        message: 'Hi there',
+      });
     });
   });
 
@@ -236,10 +283,15 @@ describe('McpClient', () => {
     server.instead = (request, response) => {
       void fetch(moved.url, {
         method: request.method!,
-        headers: Object.fromEntries(Object.entries(request.headers).filter(([name]) => !/^(host|connection|content-length|transfer-encoding)$/.test(name))) as Record<string, string>,
+        headers: Object.fromEntries(
+          Object.entries(request.headers).filter(([name]) => !/^(host|connection|content-length|transfer-encoding)$/.test(name)),
+        ) as Record<string, string>,
         ...(request.method === 'POST' && { body: JSON.stringify(server.bodies.at(-1)) }),
       }).then(async (answer) => {
-        response.writeHead(answer.status, Object.fromEntries([...answer.headers].filter(([name]) => !/^(connection|content-length|transfer-encoding)$/.test(name))));
+        response.writeHead(
+          answer.status,
+          Object.fromEntries([...answer.headers].filter(([name]) => !/^(connection|content-length|transfer-encoding)$/.test(name))),
+        );
         response.end(await answer.text());
       });
       return true;
@@ -250,7 +302,10 @@ describe('McpClient', () => {
 
   describe('fails when the agent asks for input instead of answering', () => {
     const inputRequests = {
-      name: { method: 'elicitation/create', params: { mode: 'form', message: 'echo', requestedSchema: { type: 'object', properties: {} } } },
+      name: {
+        method: 'elicitation/create',
+        params: { mode: 'form', message: 'echo', requestedSchema: { type: 'object', properties: {} } },
+      },
     };
 
     it('and heeds that we offer none', async () => {

@@ -99,7 +99,9 @@ const failureOfSdk = (error: SdkError): AgentFailure => {
     case SdkErrorCode.ClientHttpUnexpectedContent:
       return notMcp();
     default:
-      return error.cause === undefined ? new AgentFailure('agent_error', `The MCP exchange failed (${error.code}).`) : failureOfConnection(error);
+      return error.cause === undefined
+        ? new AgentFailure('agent_error', `The MCP exchange failed (${error.code}).`)
+        : failureOfConnection(error);
   }
 };
 

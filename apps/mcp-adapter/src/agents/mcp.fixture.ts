@@ -43,7 +43,11 @@ export const serveMcp = async (revision: Revision, options: Options = {}): Promi
       options.toolName ?? 'chat',
       { inputSchema: (options.inputSchema ?? Arguments) as typeof Arguments, annotations: options.annotations ?? {} },
       async (args, context) =>
-        (await fixture.tool({ args, meta: (context.mcpReq._meta ?? {}) as Record<string, unknown>, signal: context.mcpReq.signal })) as never,
+        (await fixture.tool({
+          args,
+          meta: (context.mcpReq._meta ?? {}) as Record<string, unknown>,
+          signal: context.mcpReq.signal,
+        })) as never,
     );
     return server;
   };
@@ -55,7 +59,9 @@ export const serveMcp = async (revision: Revision, options: Options = {}): Promi
     if (known) return known.handleRequest(request, response, body);
     if ((body as { method?: string } | undefined)?.method !== 'initialize') {
       const status = request.headers['mcp-session-id'] ? 404 : 400;
-      return response.writeHead(status).end(JSON.stringify({ jsonrpc: '2.0', error: { code: -32_000, message: 'echo: no session' }, id: null }));
+      return response
+        .writeHead(status)
+        .end(JSON.stringify({ jsonrpc: '2.0', error: { code: -32_000, message: 'echo: no session' }, id: null }));
     }
     const transport = new NodeStreamableHTTPServerTransport({
       sessionIdGenerator: randomUUID,

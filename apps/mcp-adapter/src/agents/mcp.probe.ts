@@ -26,7 +26,8 @@ export class McpProbe {
       connection = await withinLimit(CONNECT_LIMIT_MS, signal, (limited) => this.connect(agent, limited));
     } catch (error) {
       const { message } = failureOfMcp(error, signal);
-      const fix = 'Answer server/discover (MCP 2026-07-28) or initialize (2025-11-25 and older) at the endpoint URL, or speak the chat dialect.';
+      const fix =
+        'Answer server/discover (MCP 2026-07-28) or initialize (2025-11-25 and older) at the endpoint URL, or speak the chat dialect.';
       return failedReport([failedCheck('mcp.connect', message, fix)]);
     }
     try {

@@ -50,21 +50,34 @@ describe('ProbeService', () => {
       seen.push(body);
       const type = known.find((candidate) => candidate === body.type);
       response.writeHead(type ? 200 : 400, { 'content-type': 'application/json' });
-      response.end(JSON.stringify(type ? { type: ANSWER_TYPE[type], session_id: body.session_id, message: 'Hi', ...more } : { error: CREDENTIAL }));
+      response.end(
+        JSON.stringify(type ? { type: ANSWER_TYPE[type], session_id: body.session_id, message: 'Hi', ...more } : { error: CREDENTIAL }),
+      );
     });
     return seen;
   };
 
   describe('of an agent that speaks MCP', () => {
-    it.each(['2026-07-28', '2025-11-25'] as const)('passes one of revision %s with a chat tool, which it does not call', async (revision) => {
-      const mcp = (server = await serveMcp(revision));
-      expect(await probe()).toMatchObject({ passed: true, dialect: 'mcp', protocolVersion: revision, tools: ['chat'], isIdempotent: false });
-      expect(mcp.received).not.toContain('tools/call');
-    });
+    it.each(['2026-07-28', '2025-11-25'] as const)(
+      'passes one of revision %s with a chat tool, which it does not call',
+      async (revision) => {
+        const mcp = (server = await serveMcp(revision));
+        expect(await probe()).toMatchObject({
+          passed: true,
+          dialect: 'mcp',
+          protocolVersion: revision,
+          tools: ['chat'],
+          isIdempotent: false,
+        });
+        expect(mcp.received).not.toContain('tools/call');
+      },
+    );
 
     it('gives what a later connection can reuse', async () => {
       server = await serveMcp('2026-07-28');
-      expect(await probe()).toMatchObject({ prior: { kind: 'modern', discover: { supportedVersions: expect.arrayContaining(['2026-07-28']) } } });
+      expect(await probe()).toMatchObject({
+        prior: { kind: 'modern', discover: { supportedVersions: expect.arrayContaining(['2026-07-28']) } },
+      });
     });
 
     it('takes the idempotency hint of the chat tool', async () => {
@@ -187,8 +200,13 @@ describe('ProbeService', () => {
     jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate', 'performance'] });
     try {
       let signal: AbortSignal | undefined;
-      const waiting = { probe: (_: unknown, given: AbortSignal) => new Promise<never>((__, reject) => ((signal = given), given.addEventListener('abort', () => reject(given.reason)))) };
-      const probing = new ProbeService(egress, waiting as never, waiting as never).probe(agentAt(server.url, { dialect: null })).catch(() => 'ended');
+      const waiting = {
+        probe: (_: unknown, given: AbortSignal) =>
+          new Promise<never>((__, reject) => ((signal = given), given.addEventListener('abort', () => reject(given.reason)))),
+      };
+      const probing = new ProbeService(egress, waiting as never, waiting as never)
+        .probe(agentAt(server.url, { dialect: null }))
+        .catch(() => 'ended');
       await jest.advanceTimersByTimeAsync(14_999);
       expect(signal!.aborted).toBe(false);
       await jest.advanceTimersByTimeAsync(1);
@@ -200,7 +218,10 @@ describe('ProbeService', () => {
 
   it('of a built-in agent passes without a call', async () => {
     server = await serve(() => undefined);
-    expect(await probe({ dialect: 'builtin', endpointUrl: 'builtin:engagement-agent' })).toMatchObject({ passed: true, dialect: 'builtin' });
+    expect(await probe({ dialect: 'builtin', endpointUrl: 'builtin:engagement-agent' })).toMatchObject({
+      passed: true,
+      dialect: 'builtin',
+    });
     expect(server.connections()).toBe(0);
   });
 });

@@ -5,11 +5,7 @@ import { failureOfAbort } from './agent-failure.js';
  * `TimeoutError` as its reason. A plain timer, cleared at once, instead of `AbortSignal.any` with `AbortSignal.timeout`:
  * those cost four times as much (measured 4.8 µs and 1.2 µs) and leave a 10 s timer behind each call.
  */
-export const withinLimit = async <T>(
-  limitMs: number,
-  signal: AbortSignal,
-  run: (signal: AbortSignal) => Promise<T>,
-): Promise<T> => {
+export const withinLimit = async <T>(limitMs: number, signal: AbortSignal, run: (signal: AbortSignal) => Promise<T>): Promise<T> => {
   const limited = new AbortController();
   const forward = () => limited.abort(signal.reason);
   if (signal.aborted) forward();

@@ -11,7 +11,11 @@ export class ChatController {
   @Post('chat')
   @Scoped('write')
   @HttpCode(200)
-  chat(@AccountId() accountId: string, @Body({ schema: ChatRequest }) request: ChatRequest, @Headers('traceparent') traceparent?: string): Promise<ChatResponse> {
+  chat(
+    @AccountId() accountId: string,
+    @Body({ schema: ChatRequest }) request: ChatRequest,
+    @Headers('traceparent') traceparent?: string,
+  ): Promise<ChatResponse> {
     return this.chats.chat(accountId, request, traceparent ?? null);
   }
 }

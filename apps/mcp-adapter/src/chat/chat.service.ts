@@ -36,7 +36,13 @@ export class ChatService {
   /** Throws `session_not_found`, `session_unavailable` (a person owns it, or it ended) and `turn_failed`. */
   async chat(accountId: string, request: ChatRequest, traceparent: string | null): Promise<ChatResponse> {
     const startedAt = Date.now();
-    const received = await this.sql.value<Received | null>('routing.receive_chat', [accountId, request.session_id, request.message, traceparent, new Date()]);
+    const received = await this.sql.value<Received | null>('routing.receive_chat', [
+      accountId,
+      request.session_id,
+      request.message,
+      traceparent,
+      new Date(),
+    ]);
     if (!received) throw new DomainError('session_not_found', 'There is no such session, or it has ended.');
     if (received.held) throw new DomainError('session_unavailable', 'A person has taken this conversation over.');
     if (received.ring) await this.turns.look(received.session_id);

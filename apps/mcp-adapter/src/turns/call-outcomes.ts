@@ -20,6 +20,8 @@ export class CallOutcomes {
     if (this.calls.size === 0) return;
     const outcomes = [...this.calls].map(([agent_id, { calls, totalMs }]) => ({ agent_id, calls, mean_ms: Math.round(totalMs / calls) }));
     this.calls = new Map();
-    await this.sql.value('registry.record_calls', [JSON.stringify(outcomes)]).catch((error: Error) => this.logger.warn(`call times were not stored: ${error.message}`));
+    await this.sql
+      .value('registry.record_calls', [JSON.stringify(outcomes)])
+      .catch((error: Error) => this.logger.warn(`call times were not stored: ${error.message}`));
   }
 }

@@ -70,7 +70,8 @@ export class TurnRunner {
   }
 }
 
-const textOf = ({ body, media }: TurnText): string => body || (media ?? []).map(({ url, contentType }) => `[${contentType ?? 'media'}] ${url}`).join('\n');
+const textOf = ({ body, media }: TurnText): string =>
+  body || (media ?? []).map(({ url, contentType }) => `[${contentType ?? 'media'}] ${url}`).join('\n');
 
 const requestOf = (turn: ClaimedTurn): TurnRequest => ({
   turnId: turn.turn_id,

@@ -11,6 +11,7 @@ export const LEASE_MS = 4_000;
 const LEASE = `${LEASE_MS} milliseconds`;
 /** A database that restarts is back within this time; all calls here may run twice (they carry the lease token). */
 const PATIENCE_MS = 3_000;
+/** One batch under way: larger batches cost less a turn than shorter waits bring. */
 const LANES = 1;
 
 export interface TurnAnswer {
@@ -35,7 +36,17 @@ export class TurnsRepository {
   private readonly completing = new Batcher<{ turn: ClaimedTurn; answer: TurnAnswer }, Completion>(async (items) => {
     const ends = await this.sql.values<Completion>(
       'routing.complete_turns',
-      [JSON.stringify(items.map(({ turn, answer }) => ({ session_id: turn.session_id, turn_id: turn.turn_id, lease_token: turn.lease_token, ...answer }))), new Date()],
+      [
+        JSON.stringify(
+          items.map(({ turn, answer }) => ({
+            session_id: turn.session_id,
+            turn_id: turn.turn_id,
+            lease_token: turn.lease_token,
+            ...answer,
+          })),
+        ),
+        new Date(),
+      ],
       { patienceMs: PATIENCE_MS },
     );
     const byTurn = new Map(ends.map((end) => [end.turn_id, end]));
@@ -56,14 +67,27 @@ export class TurnsRepository {
   fail(turn: ClaimedTurn, failure: { code: string; diagnosis: string }, pauseMs: number | null, counts: boolean): Promise<Completion> {
     return this.sql.value(
       'routing.fail_attempt',
-      [turn.session_id, turn.turn_id, turn.lease_token, JSON.stringify(failure), pauseMs === null ? null : `${pauseMs} milliseconds`, counts, new Date()],
+      [
+        turn.session_id,
+        turn.turn_id,
+        turn.lease_token,
+        JSON.stringify(failure),
+        pauseMs === null ? null : `${pauseMs} milliseconds`,
+        counts,
+        new Date(),
+      ],
       { patienceMs: PATIENCE_MS },
     );
   }
 
   /** The lease tokens that are still good. */
   extend(turns: ClaimedTurn[]): Promise<string[]> {
-    return this.sql.values('routing.extend_leases', [turns.map((turn) => turn.session_id), turns.map((turn) => turn.lease_token), new Date(), LEASE]);
+    return this.sql.values('routing.extend_leases', [
+      turns.map((turn) => turn.session_id),
+      turns.map((turn) => turn.lease_token),
+      new Date(),
+      LEASE,
+    ]);
   }
 
   sweep(limit: number): Promise<string[]> {

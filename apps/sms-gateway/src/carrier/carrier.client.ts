@@ -66,7 +66,12 @@ export class CarrierClient {
         ...(message.mediaUrls.length > 0 ? { mediaUrl: message.mediaUrls } : {}),
         statusCallback: this.callbackUrl(message.messageId),
       });
-      return { kind: 'taken', sid: created.sid, status: created.status, errorCode: created.errorCode === null ? null : String(created.errorCode) };
+      return {
+        kind: 'taken',
+        sid: created.sid,
+        status: created.status,
+        errorCode: created.errorCode === null ? null : String(created.errorCode),
+      };
     } catch (error) {
       return judge(error);
     }
@@ -101,7 +106,8 @@ const LATER_CODES = new Set([20003, 20429, 21611]);
 const judge = (error: unknown): SendOutcome => {
   const { status, code, message } = error as { status?: number; code?: number | string; message?: string };
   if (typeof status === 'number') {
-    if (status === 429 || status === 401 || LATER_CODES.has(Number(code))) return { kind: 'not_taken', reason: `http_${status}_${String(code)}` };
+    if (status === 429 || status === 401 || LATER_CODES.has(Number(code)))
+      return { kind: 'not_taken', reason: `http_${status}_${String(code)}` };
     if (status >= 400 && status < 500) return { kind: 'refused', errorCode: String(code ?? status) };
     return { kind: 'unknown', reason: `http_${status}` };
   }

@@ -13,7 +13,11 @@ export class DeliveryController {
   /** Status callback of outbound messages and the `action` of TwiML replies: in any order, any number of times. */
   @Post('status')
   @HttpCode(204)
-  status(@Query({ schema: StatusQuery }) query: z.infer<typeof StatusQuery>, @Body({ schema: DeliveryStatus }) status: DeliveryStatus, @Req() request: FastifyRequest): Promise<void> {
+  status(
+    @Query({ schema: StatusQuery }) query: z.infer<typeof StatusQuery>,
+    @Body({ schema: DeliveryStatus }) status: DeliveryStatus,
+    @Req() request: FastifyRequest,
+  ): Promise<void> {
     return this.deliveries.record(signedAccount(request).accountId, query.o, status);
   }
 }

@@ -16,7 +16,13 @@ export class DeliveryService {
   /** A callback about a message that is not ours is taken quietly: the carrier would only repeat it. */
   async record(accountId: string, messageId: string | undefined, status: DeliveryStatus): Promise<void> {
     if (!messageId) return;
-    await this.settle(messageId, (status.MessageSid ?? status.SmsSid)!, (status.MessageStatus ?? status.SmsStatus)!, status.ErrorCode || null, accountId);
+    await this.settle(
+      messageId,
+      (status.MessageSid ?? status.SmsSid)!,
+      (status.MessageStatus ?? status.SmsStatus)!,
+      status.ErrorCode || null,
+      accountId,
+    );
   }
 
   /**

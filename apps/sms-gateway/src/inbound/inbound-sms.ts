@@ -21,7 +21,10 @@ export const InboundSms = z
     From: address,
     To: address,
     Body: first.pipe(z.string().max(20_000)).default(''),
-    NumMedia: first.pipe(z.string().regex(/^(?:\d|1\d|20)$/, 'must be a number from 0 to 20')).transform(Number).optional(),
+    NumMedia: first
+      .pipe(z.string().regex(/^(?:\d|1\d|20)$/, 'must be a number from 0 to 20'))
+      .transform(Number)
+      .optional(),
     OptOutType: first.optional(),
   })
   // Also when other fields are faulty: each is named.
@@ -36,13 +39,19 @@ export interface Media {
 const text = (value: unknown): string | null => (typeof value === 'string' ? cleanText(value) : null);
 
 export const mediaOf = (form: InboundSms): Media[] =>
-  Array.from({ length: form.NumMedia ?? 0 }, (_, i) => ({ url: text(form[`MediaUrl${i}`]) ?? '', contentType: text(form[`MediaContentType${i}`]) })).filter((media) => media.url !== '');
+  Array.from({ length: form.NumMedia ?? 0 }, (_, i) => ({
+    url: text(form[`MediaUrl${i}`]) ?? '',
+    contentType: text(form[`MediaContentType${i}`]),
+  })).filter((media) => media.url !== '');
 
 /** Everything the carrier sent that has no column of its own. */
 export const otherFields = (form: InboundSms): Record<string, unknown> => {
   const { MessageSid: _sid, SmsSid: _old, SmsMessageSid: _older, From: _from, To: _to, Body: _body, ...rest } = form;
   return Object.fromEntries(
-    Object.entries(rest).map(([key, value]) => [cleanText(key), Array.isArray(value) ? value.map((one) => cleanText(String(one))) : cleanText(String(value))]),
+    Object.entries(rest).map(([key, value]) => [
+      cleanText(key),
+      Array.isArray(value) ? value.map((one) => cleanText(String(one))) : cleanText(String(value)),
+    ]),
   );
 };
 

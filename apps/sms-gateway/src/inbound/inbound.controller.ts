@@ -17,7 +17,11 @@ export class InboundController {
   @Post('incoming')
   @HttpCode(200)
   @Header('content-type', 'text/xml; charset=utf-8')
-  async incoming(@Body({ schema: InboundSms }) sms: InboundSms, @Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
+  async incoming(
+    @Body({ schema: InboundSms }) sms: InboundSms,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<string> {
     const answer = await this.inbound.accept(sms, signedAccount(request), request.headers['traceparent'] as string | undefined);
     return this.twiml.render(answer, reply.raw);
   }

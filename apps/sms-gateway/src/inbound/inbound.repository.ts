@@ -32,13 +32,11 @@ export type Accepted =
 
 /** See `messaging.take_reply`. */
 export type Taken =
-  | { state: 'undecided' | 'blocked' }
-  | { state: 'empty'; alert?: Alert | null }
-  | { state: 'send'; answer_id: string; body: string };
+  { state: 'undecided' | 'blocked' } | { state: 'empty'; alert?: Alert | null } | { state: 'send'; answer_id: string; body: string };
 
 /** Twilio gives up after 15 s: a database that is back sooner loses nothing. Both calls may run twice. */
 const PATIENCE_MS = 8_000;
-/** Two commits under way keep both the disk and the gateway busy; what comes meanwhile shares the next one. */
+/** One commit under way: what comes meanwhile shares the next one, and texts are stored in the order in which they came. */
 const LANES = 1;
 
 @Injectable()
@@ -49,7 +47,9 @@ export class InboundRepository {
   );
   private readonly taking = new Batcher<{ messageId: string; givesUp: boolean }, Taken>(
     (items) =>
-      this.sql.values<Taken>('messaging.take_reply', [items.map((item) => item.messageId), items.map((item) => item.givesUp), new Date()], { patienceMs: PATIENCE_MS }),
+      this.sql.values<Taken>('messaging.take_reply', [items.map((item) => item.messageId), items.map((item) => item.givesUp), new Date()], {
+        patienceMs: PATIENCE_MS,
+      }),
     LANES,
   );
 

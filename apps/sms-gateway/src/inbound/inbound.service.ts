@@ -42,7 +42,10 @@ export class InboundService {
     const to = channelOf(sms.To);
     const carrierIntent = OPT_OUT_TYPES[(sms.OptOutType ?? '').toUpperCase()];
     const { intent, source } = carrierIntent ? { intent: carrierIntent, source: 'carrier' } : readTextIntent(sms.Body);
-    const trace = traceparent && TRACEPARENT.test(traceparent) ? traceparent : `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`;
+    const trace =
+      traceparent && TRACEPARENT.test(traceparent)
+        ? traceparent
+        : `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`;
     const accepted = await this.inbound.accept({
       account_id: carrier.accountId,
       account_sid: carrier.accountSid,

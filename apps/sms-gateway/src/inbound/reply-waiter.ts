@@ -29,7 +29,11 @@ export class ReplyWaiter implements OnModuleInit {
   ) {}
 
   async onModuleInit(): Promise<void> {
-    await this.broadcasts.subscribe(turnAnswered, ({ messageIds }) => messageIds.forEach((id) => this.waiting.get(id)?.forEach((wake) => wake())), this.name);
+    await this.broadcasts.subscribe(
+      turnAnswered,
+      ({ messageIds }) => messageIds.forEach((id) => this.waiting.get(id)?.forEach((wake) => wake())),
+      this.name,
+    );
   }
 
   /** The reply that this webhook shall give, or null: none, or none in time. `deadline` in milliseconds since the epoch. */

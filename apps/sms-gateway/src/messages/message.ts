@@ -16,10 +16,22 @@ export const NewMessage = z
     to: z.string().refine((to) => E164.test(to.replace(/^whatsapp:/, '')), 'must be a phone number in E.164 form, such as +15551234567'),
     body: z.string().transform(sendable).pipe(z.string().max(16_000, 'must have at most 16,000 characters')).default(''),
     purpose: Purpose,
-    media_urls: z.array(z.string().transform(cleanText).pipe(z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' }))).max(10, 'at most 10').optional(),
+    media_urls: z
+      .array(
+        z
+          .string()
+          .transform(cleanText)
+          .pipe(z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' })),
+      )
+      .max(10, 'at most 10')
+      .optional(),
   })
   // Also when other fields are faulty: each is named.
-  .refine((message) => message?.body?.trim?.() || message?.media_urls?.length, { path: ['body'], message: 'must not be empty without media', when: () => true });
+  .refine((message) => message?.body?.trim?.() || message?.media_urls?.length, {
+    path: ['body'],
+    message: 'must not be empty without media',
+    when: () => true,
+  });
 export type NewMessage = z.infer<typeof NewMessage>;
 
 export const MessageId = z.object({ id: z.uuid('must be a message id') });

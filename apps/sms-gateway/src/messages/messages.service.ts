@@ -49,7 +49,11 @@ export class MessagesService {
     this.alerts.announce(created.alert);
     const { message_id, status, decision } = created;
     if (created.outcome === 'refused') {
-      throw new DomainError('send_refused', `The send gate refused it by the rule "${decision.rule}".`, { message_id, rule: decision.rule, decision });
+      throw new DomainError('send_refused', `The send gate refused it by the rule "${decision.rule}".`, {
+        message_id,
+        rule: decision.rule,
+        decision,
+      });
     }
     void this.broadcasts.publish(answerDue, {});
     return { message_id, status, decision };
@@ -65,7 +69,12 @@ export class MessagesService {
   /** Newest first. */
   async list(accountId: string, filter: MessageFilter): Promise<MessagePage> {
     const messages = filter.phone
-      ? await this.sql.values<{ message_id: string }>('messaging.list_messages', [accountId, channelOf(filter.phone).phone, filter.before ?? null, filter.limit])
+      ? await this.sql.values<{ message_id: string }>('messaging.list_messages', [
+          accountId,
+          channelOf(filter.phone).phone,
+          filter.before ?? null,
+          filter.limit,
+        ])
       : await this.sql.values<{ message_id: string }>('messaging.list_all_messages', [accountId, filter.before ?? null, filter.limit]);
     return { messages, next_before: messages.length === filter.limit ? messages.at(-1)!.message_id : null };
   }

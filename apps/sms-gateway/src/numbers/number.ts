@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { cleanText } from '../inbound/inbound-sms.js';
 
-const Number = z.string().regex(/^(?:\+[1-9]\d{1,14}|\d{3,8})$/, 'must be a phone number in E.164 form, such as +15550001000, or a short code');
+const Number = z
+  .string()
+  .regex(/^(?:\+[1-9]\d{1,14}|\d{3,8})$/, 'must be a phone number in E.164 form, such as +15550001000, or a short code');
 
 export const NewNumber = z.strictObject({
   phone_number: Number,

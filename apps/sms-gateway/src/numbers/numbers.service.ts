@@ -12,7 +12,11 @@ export interface NumberView {
   created_at: Date;
 }
 
-const view = (number: PhoneNumber): NumberView => ({ phone_number: number.phoneNumber, agent_id: number.agentId, created_at: number.createdAt });
+const view = (number: PhoneNumber): NumberView => ({
+  phone_number: number.phoneNumber,
+  agent_id: number.agentId,
+  created_at: number.createdAt,
+});
 
 @Injectable()
 export class NumbersService {
@@ -26,7 +30,12 @@ export class NumbersService {
    * Throws `agent_not_found`, and `number_taken` when another account has it.
    */
   async bind(accountId: string, number: NewNumber): Promise<NumberView> {
-    const outcome = await this.sql.value<string>('messaging.bind_number', [accountId, number.phone_number, number.agent_id ?? null, new Date()]);
+    const outcome = await this.sql.value<string>('messaging.bind_number', [
+      accountId,
+      number.phone_number,
+      number.agent_id ?? null,
+      new Date(),
+    ]);
     if (outcome === 'agent_not_found') throw new DomainError('agent_not_found', 'There is no such agent in this account.');
     if (outcome === 'number_taken') throw new DomainError('number_taken', 'Another account uses this number.');
     return view(await this.numbers.findOneOrFail({ where: { accountId, phoneNumber: number.phone_number, releasedAt: IsNull() } }));

@@ -54,7 +54,13 @@ export class ReconcilerService {
       const candidates = (await this.carrier.list(account, addressOn(send.channel, send.from), addressOn(send.channel, send.to))).filter(
         (message) => message.body === send.body && message.createdAt.getTime() >= handedAt - CLOCK_SKEW_MS,
       );
-      const known = new Set(await this.deliveries.knownSids(send.account_id, send.to, candidates.map(({ sid }) => sid)));
+      const known = new Set(
+        await this.deliveries.knownSids(
+          send.account_id,
+          send.to,
+          candidates.map(({ sid }) => sid),
+        ),
+      );
       const found = candidates.filter(({ sid }) => !known.has(sid)).at(-1);
       if (found) return await this.delivery.settle(send.message_id, found.sid, found.status, found.errorCode);
       this.logger.warn(`message ${send.message_id} never reached the carrier: it is sent again`);
@@ -62,7 +68,9 @@ export class ReconcilerService {
     } catch (error) {
       this.logger.warn(`message ${send.message_id} could not be looked up: ${(error as Error).message}`);
       if (Date.now() - new Date(send.handed_at ?? 0).getTime() > ALERT_AGE_MS) {
-        this.alerts.announce(await this.deliveries.raiseAlert(send.account_id, 'carrier_unreachable', 'critical', 'look-up', { message_id: send.message_id }));
+        this.alerts.announce(
+          await this.deliveries.raiseAlert(send.account_id, 'carrier_unreachable', 'critical', 'look-up', { message_id: send.message_id }),
+        );
       }
     }
   }

@@ -49,8 +49,7 @@ const parseCidr = (text: string): Cidr => {
   return ipaddr.parseCIDR(text);
 };
 
-const parseAddress = (literal: string): Address | null =>
-  isIP(literal) !== 0 && ipaddr.isValid(literal) ? ipaddr.parse(literal) : null;
+const parseAddress = (literal: string): Address | null => (isIP(literal) !== 0 && ipaddr.isValid(literal) ? ipaddr.parse(literal) : null);
 
 const matches = (address: Address, [network, prefixLength]: Cidr): boolean =>
   address.kind() === network.kind() && address.match(network, prefixLength);

@@ -8,15 +8,16 @@ import { Egress, type Resolve } from './egress.js';
 const PUBLIC = '93.184.216.34';
 const PUBLIC_V6 = '2606:2800:220:1:248:1893:25c8:1946';
 
-const at = (...addresses: string[]): LookupAddress[] =>
-  addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
+const at = (...addresses: string[]): LookupAddress[] => addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
 
 /** A resolver that knows the given names and nothing else. */
-const names = (known: Record<string, string[]>): Resolve => async (hostname) => {
-  const addresses = known[hostname];
-  if (!addresses) throw Object.assign(new Error(`getaddrinfo ENOTFOUND ${hostname}`), { code: 'ENOTFOUND' });
-  return at(...addresses);
-};
+const names =
+  (known: Record<string, string[]>): Resolve =>
+  async (hostname) => {
+    const addresses = known[hostname];
+    if (!addresses) throw Object.assign(new Error(`getaddrinfo ENOTFOUND ${hostname}`), { code: 'ENOTFOUND' });
+    return at(...addresses);
+  };
 
 const faultOf = (run: () => unknown): Promise<DomainError> =>
   Promise.resolve()
@@ -147,19 +148,27 @@ describe('Egress', () => {
   describe('with an allow list', () => {
     const egress = new Egress(' 127.0.0.0/8, 10.20.0.0/16,,fd00:1::/32 ', names({ 'inside.example': ['10.20.0.9'] }));
 
-    it.each(['http://127.0.0.1:9000/', 'http://0x7f000001/', 'http://localhost:9000/', 'https://10.20.255.1/', 'http://[fd00:1::5]/', 'http://inside.example/'])(
-      'permits %s',
-      async (endpoint) => {
-        await expect(egress.check(endpoint)).resolves.toBeUndefined();
-      },
-    );
+    it.each([
+      'http://127.0.0.1:9000/',
+      'http://0x7f000001/',
+      'http://localhost:9000/',
+      'https://10.20.255.1/',
+      'http://[fd00:1::5]/',
+      'http://inside.example/',
+    ])('permits %s', async (endpoint) => {
+      await expect(egress.check(endpoint)).resolves.toBeUndefined();
+    });
 
-    it.each(['http://10.21.0.1/', 'https://192.168.0.1/', 'http://[::1]/', 'http://[::ffff:127.0.0.1]/', 'http://[::ffff:10.20.0.1]/', 'http://[fd00:2::1]/'])(
-      'still refuses %s',
-      async (endpoint) => {
-        expect((await faultOf(() => egress.check(endpoint))).code).toBe('endpoint_refused');
-      },
-    );
+    it.each([
+      'http://10.21.0.1/',
+      'https://192.168.0.1/',
+      'http://[::1]/',
+      'http://[::ffff:127.0.0.1]/',
+      'http://[::ffff:10.20.0.1]/',
+      'http://[fd00:2::1]/',
+    ])('still refuses %s', async (endpoint) => {
+      expect((await faultOf(() => egress.check(endpoint))).code).toBe('endpoint_refused');
+    });
 
     it.each(['10.0.0.0', '10.0.0.0/33', '10/8', 'localhost/8', '10.0.0.0/8/8', '::/129'])('does not start with "%s" in it', (cidr) => {
       expect(() => new Egress(`127.0.0.0/8,${cidr}`)).toThrow(/is not a CIDR/);

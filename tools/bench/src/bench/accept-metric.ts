@@ -3,7 +3,12 @@ export type Histogram = Map<number, number>;
 
 export const readAccepts = async (metricsUrl: string): Promise<Histogram> => {
   const text = await (await fetch(metricsUrl)).text();
-  return new Map([...text.matchAll(/^darkspere_accept_seconds_bucket\{le="([^"]+)",outcome="accepted"\} (\d+)/gm)].map(([, le, count]) => [le === '+Inf' ? Infinity : Number(le), Number(count)]));
+  return new Map(
+    [...text.matchAll(/^darkspere_accept_seconds_bucket\{le="([^"]+)",outcome="accepted"\} (\d+)/gm)].map(([, le, count]) => [
+      le === '+Inf' ? Infinity : Number(le),
+      Number(count),
+    ]),
+  );
 };
 
 /** Upper bound, in milliseconds, of the bucket that holds the percentile of what came between two readings. */

@@ -9,8 +9,18 @@ createServer((request, response) => {
   request.on('end', () => {
     const { type, session_id, message } = JSON.parse(Buffer.concat(chunks).toString() || '{}') as Record<string, string>;
     const isChat = type === 'chat.request';
-    const answer = JSON.stringify(isChat ? { type: 'chat.response', session_id, message: `echo: ${message}` } : { type: 'error', session_id, error: { code: 'unsupported' } });
-    setTimeout(() => response.writeHead(isChat ? 200 : 400, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(answer) }).end(answer), delayMs);
+    const answer = JSON.stringify(
+      isChat
+        ? { type: 'chat.response', session_id, message: `echo: ${message}` }
+        : { type: 'error', session_id, error: { code: 'unsupported' } },
+    );
+    setTimeout(
+      () =>
+        response
+          .writeHead(isChat ? 200 : 400, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(answer) })
+          .end(answer),
+      delayMs,
+    );
   });
 })
   .listen(Number(process.env.PORT), '127.0.0.1')

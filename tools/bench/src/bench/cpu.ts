@@ -11,7 +11,9 @@ interface Stat {
 const statOf = (pid: number): Stat | null => {
   try {
     // The command name is in brackets and may hold anything.
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ');
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /, '')
+      .split(' ');
     // utime, stime, and those of children that ended (Postgres ends backends).
     return { parent: Number(fields[1]), ticks: [11, 12, 13, 14].reduce((sum, i) => sum + Number(fields[i]), 0) };
   } catch {

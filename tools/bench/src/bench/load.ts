@@ -77,7 +77,11 @@ export class Load {
     const actions = this.actions;
     this.actions = [];
     for (let i = 0; i < actions.length; i += 50) {
-      await Promise.all(actions.slice(i, i + 50).map(({ path, sid }) => this.post(path, { MessageSid: sid, MessageStatus: 'delivered', AccountSid: this.carrier.accountSid })));
+      await Promise.all(
+        actions
+          .slice(i, i + 50)
+          .map(({ path, sid }) => this.post(path, { MessageSid: sid, MessageStatus: 'delivered', AccountSid: this.carrier.accountSid })),
+      );
     }
   }
 
@@ -99,7 +103,12 @@ export class Load {
       if (!(await this.text(phone))) unanswered += 1;
       latencies.push(performance.now() - from);
     });
-    return { turns: latencies.length, unanswered, seconds: (performance.now() - startedAt) / 1_000, latencies: latencies.sort((a, b) => a - b) };
+    return {
+      turns: latencies.length,
+      unanswered,
+      seconds: (performance.now() - startedAt) / 1_000,
+      latencies: latencies.sort((a, b) => a - b),
+    };
   }
 
   private async text(phone: string): Promise<boolean> {
@@ -120,7 +129,13 @@ export class Load {
   }
 
   private async post(path: string, form: Record<string, string>): Promise<string> {
-    const signed = this.target.url + path + Object.keys(form).sort().map((key) => key + form[key]).join('');
+    const signed =
+      this.target.url +
+      path +
+      Object.keys(form)
+        .sort()
+        .map((key) => key + form[key])
+        .join('');
     const signature = createHmac('sha1', this.carrier.authToken).update(signed).digest('base64');
     const { body } = await this.pool.request({
       path,
@@ -132,4 +147,5 @@ export class Load {
   }
 }
 
-export const percentile = (sorted: number[], p: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * p))] ?? Number.NaN;
+export const percentile = (sorted: number[], p: number): number =>
+  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * p))] ?? Number.NaN;

@@ -81,7 +81,10 @@ export const startSystems = async (delayMs: number, say: (line: string) => void)
     const postgres = run.processes.find(({ name }) => name === 'postgres')!.pid;
     return {
       carrier,
-      targets: { darkspere: { name: 'darkspere', url: gateway, number: NUMBERS.darkspere }, bridge: { name: 'bridge', url: bridgeUrl, number: NUMBERS.bridge } },
+      targets: {
+        darkspere: { name: 'darkspere', url: gateway, number: NUMBERS.darkspere },
+        bridge: { name: 'bridge', url: bridgeUrl, number: NUMBERS.bridge },
+      },
       pids: { darkspere: run.processes.filter(({ name }) => name !== 'postgres').map(({ pid }) => pid), bridge: [bridge.pid!], postgres },
       metricsUrl: `${gateway}/metrics`,
       stop,
@@ -107,7 +110,13 @@ const ready = async (path: string): Promise<RunFile> => {
 
 const answers = async (url: string): Promise<void> => {
   for (let waited = 0; waited < 20_000; waited += 100) {
-    if (await fetch(url).then(() => true, () => false)) return;
+    if (
+      await fetch(url).then(
+        () => true,
+        () => false,
+      )
+    )
+      return;
     await sleep(100);
   }
   throw new Error('The bridge did not start.');
@@ -121,7 +130,12 @@ const bindAgent = async (run: RunFile, endpoint: string): Promise<void> => {
     if (!response.ok) throw new Error(`${url}: ${JSON.stringify(answer)}`);
     return answer;
   };
-  const agent = await post(`${run.urls['agent-registry']}/api/v1/agents/register`, { agent_name: 'bench', endpoint_url: endpoint, dialect: 'chat', max_concurrent_sessions: 1_000_000 });
+  const agent = await post(`${run.urls['agent-registry']}/api/v1/agents/register`, {
+    agent_name: 'bench',
+    endpoint_url: endpoint,
+    dialect: 'chat',
+    max_concurrent_sessions: 1_000_000,
+  });
   if (agent['status'] !== 'active') throw new Error(`The benchmark's agent did not pass: ${JSON.stringify(agent)}`);
   await post(`${run.urls['sms-gateway']}/api/v1/numbers`, { phone_number: NUMBERS.darkspere, agent_id: agent['agent_id'] });
 };

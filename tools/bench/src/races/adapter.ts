@@ -22,7 +22,19 @@ interface Claim {
 }
 
 /** How an attempt goes. `stalls`: no heartbeat, and the answer comes after somebody else has claimed the turn. */
-const FATES = ['answers', 'answers', 'answers', 'answers', 'answers', 'answers', 'answers', 'dies', 'stalls', 'fails', 'fails for good'] as const;
+const FATES = [
+  'answers',
+  'answers',
+  'answers',
+  'answers',
+  'answers',
+  'answers',
+  'answers',
+  'dies',
+  'stalls',
+  'fails',
+  'fails for good',
+] as const;
 /** How long agents take, in milliseconds. */
 const LATENCIES = [0, 50, 300, 300, 1_500, 5_000];
 
@@ -73,13 +85,15 @@ export class Adapter {
       ? await this.claims.run(session)
       : (await world.database.call<Claim>('routing.claim_turns', [[session], world.clock.now(), LEASE]))[0];
     if (!claim) return;
-    world.trace(run, `claim: ${claim.outcome} ${claim.turn_id ?? ''} ${claim.attempt ?? ''} ${claim.texts?.map(({ id }) => id).join(' ') ?? ''}`);
+    world.trace(
+      run,
+      `claim: ${claim.outcome} ${claim.turn_id ?? ''} ${claim.attempt ?? ''} ${claim.texts?.map(({ id }) => id).join(' ') ?? ''}`,
+    );
     const claimed = world.tick();
     if (claim.outcome === 'claimed') {
       run?.takeovers.push({ session, token: claim.lease_token, span: { start, end: claimed } });
       await this.runTurn(run, claim, claimed, dice);
-    }
-    else if (claim.outcome === 'closed') this.conclude(claim, dice);
+    } else if (claim.outcome === 'closed') this.conclude(claim, dice);
     else if (claim.at) this.alarm(session, claim.at, dice);
   }
 
@@ -91,7 +105,8 @@ export class Adapter {
     if (fate === 'dies') return world.trace(run, `${turn.turn_id}: the adapter dies`);
     run?.reach('completing');
     const asked = world.tick();
-    const end = fate === 'fails' || fate === 'fails for good' ? await this.fail(turn, fate === 'fails', dice) : await this.complete(turn, dice);
+    const end =
+      fate === 'fails' || fate === 'fails for good' ? await this.fail(turn, fate === 'fails', dice) : await this.complete(turn, dice);
     world.trace(run, `${turn.turn_id} ${turn.attempt}: ${fate}: ${end.outcome}`);
     if (end.outcome === 'answered') run?.answers.push({ session: turn.session_id, token: turn.lease_token, claimed, asked });
     if (!world.fault(dice, 0.1)) this.conclude(end, dice);
@@ -100,7 +115,7 @@ export class Adapter {
   /** Waits for the agent, keeping the lease if it can. */
   private async hear(turn: Claim, latency: number, beats: boolean): Promise<void> {
     const { clock, database } = this.world;
-    for (let left = latency; left > 0; ) {
+    for (let left = latency; left > 0;) {
       const step = Math.min(left, LEASE_MS / 3);
       await clock.sleep(step);
       left -= step;
@@ -119,11 +134,22 @@ export class Adapter {
   private fail(turn: Claim, mayRetry: boolean, dice: Random): Promise<Claim> {
     const pause = mayRetry ? `${dice.below(1_500)} milliseconds` : null;
     const failure = JSON.stringify({ code: 'agent_down', diagnosis: 'It is down.' });
-    return this.world.database.value('routing.fail_attempt', [turn.session_id, turn.turn_id, turn.lease_token, failure, pause, !dice.chance(0.1), this.world.clock.now()]);
+    return this.world.database.value('routing.fail_attempt', [
+      turn.session_id,
+      turn.turn_id,
+      turn.lease_token,
+      failure,
+      pause,
+      !dice.chance(0.1),
+      this.world.clock.now(),
+    ]);
   }
 
   private conclude(end: Claim, dice: Random): void {
-    this.onEnd((end.waiters ?? []).map(({ message_id }) => message_id), dice);
+    this.onEnd(
+      (end.waiters ?? []).map(({ message_id }) => message_id),
+      dice,
+    );
     if (end.more_at) this.alarm(end.session_id, end.more_at, dice);
   }
 

@@ -23,7 +23,8 @@ export const audit = (run: Run, facts: Facts, carrier: Carrier): Violation[] => 
   for (const text of facts.texts) judgeText(run, text, facts, carrier, blame);
   judgeDeliveries(facts, carrier, blame);
   judgeOrder(run, facts, carrier, blame);
-  for (const text of run.accepted.values()) if (!facts.texts.some(({ id }) => id === text.messageId)) blame('lost', `text ${text.messageId} was accepted and is not stored`);
+  for (const text of run.accepted.values())
+    if (!facts.texts.some(({ id }) => id === text.messageId)) blame('lost', `text ${text.messageId} was accepted and is not stored`);
   for (const leftover of facts.leftovers) blame('lost', `left for ever: ${leftover}`);
   return found;
 };
@@ -39,14 +40,17 @@ const judgeHandOuts = ({ handOuts, consents, outbound, texts }: Facts, blame: Bl
     if (before.at(-1)?.isOut) blame('late', `${message.id} was handed out at ${handOut.at}, after the opt-out of ${before.at(-1)!.at}`);
     const asked = Math.min(...texts.filter(({ turnId }) => turnId !== null && turnId === message.turnId).map(({ at }) => at));
     const stop = before.find(({ isOut, at }) => isOut && at > asked);
-    if (stop) blame('late', `${message.id}, which answers a text of ${asked}, was handed out at ${handOut.at}, after the opt-out of ${stop.at}`);
+    if (stop)
+      blame('late', `${message.id}, which answers a text of ${asked}, was handed out at ${handOut.at}, after the opt-out of ${stop.at}`);
   }
 };
 
 /** Whoever lost its lease, to another claim or a move of the session, finishes in vain. */
 const judgeLeases = (run: Run, blame: Blame): void => {
   for (const { session, token, claimed, asked } of run.answers) {
-    const taken = run.takeovers.find((takeover) => takeover.session === session && takeover.token !== token && takeover.span.start > claimed && takeover.span.end < asked);
+    const taken = run.takeovers.find(
+      (takeover) => takeover.session === session && takeover.token !== token && takeover.span.start > claimed && takeover.span.end < asked,
+    );
     if (taken) blame('late', `an answer was stored at ${asked} with the lease of ${claimed}, which was void since ${taken.span.end}`);
   }
 };
@@ -59,9 +63,22 @@ const judgeText = (run: Run, text: TextFact, facts: Facts, carrier: Carrier, bla
   switch (text.status) {
     case 'answered':
       if (!FINISHED.includes(text.turnStatus ?? '')) return blame('lost', `${text.id} is answered by a turn that is ${text.turnStatus}`);
-      return judgeAnswer(text.id, facts.outbound.filter(({ turnId }) => turnId === text.turnId), isStopped, carrier, blame);
+      return judgeAnswer(
+        text.id,
+        facts.outbound.filter(({ turnId }) => turnId === text.turnId),
+        isStopped,
+        carrier,
+        blame,
+      );
     case 'handled':
-      if (text.answerId) judgeAnswer(text.id, facts.outbound.filter(({ id }) => id === text.answerId), isStopped, carrier, blame);
+      if (text.answerId)
+        judgeAnswer(
+          text.id,
+          facts.outbound.filter(({ id }) => id === text.answerId),
+          isStopped,
+          carrier,
+          blame,
+        );
       return;
     case 'closed':
       if (!isStopped) blame('lost', `${text.id} was closed, and nobody opted out after it`);
@@ -93,7 +110,11 @@ const judgeDeliveries = ({ outbound, texts, usageTwice }: Facts, carrier: Carrie
   const answers = new Map<string, string>();
   for (const { id } of outbound) {
     const deliveries = carrier.deliveriesOf(id);
-    if (deliveries.length > 1) blame('doubled', `${id} reached the carrier ${deliveries.length} times: ${deliveries.map(({ via, sid }) => `${via} ${sid}`).join(', ')}`);
+    if (deliveries.length > 1)
+      blame(
+        'doubled',
+        `${id} reached the carrier ${deliveries.length} times: ${deliveries.map(({ via, sid }) => `${via} ${sid}`).join(', ')}`,
+      );
     for (const { inboundSid } of deliveries) {
       if (!inboundSid) continue;
       if (answers.has(inboundSid)) blame('doubled', `${inboundSid} got ${answers.get(inboundSid)} and ${id}`);
@@ -112,16 +133,27 @@ const judgeDeliveries = ({ outbound, texts, usageTwice }: Facts, carrier: Carrie
 const judgeOrder = (run: Run, { sessions, texts, outbound }: Facts, carrier: Carrier, blame: Blame): void => {
   for (const session of sessions) {
     const seqs = texts.flatMap((text) => (text.sessionId === session.id && text.seq !== null ? [text.seq] : [])).sort((a, b) => a - b);
-    if (seqs.some((seq, i) => seq !== i + 1) || seqs.length !== session.lastSeq) blame('misordered', `session ${session.id} numbers its texts ${seqs.join(' ')} up to ${session.lastSeq}`);
+    if (seqs.some((seq, i) => seq !== i + 1) || seqs.length !== session.lastSeq)
+      blame('misordered', `session ${session.id} numbers its texts ${seqs.join(' ')} up to ${session.lastSeq}`);
   }
   for (const answers of Map.groupBy(outbound, ({ orderId }) => orderId).values()) {
     const arrived = answers
-      .flatMap((answer) => (run.lostOnWire.has(answer.id) ? [] : carrier.deliveriesOf(answer.id).slice(0, 1).map(({ order }) => ({ ...answer, order }))))
+      .flatMap((answer) =>
+        run.lostOnWire.has(answer.id)
+          ? []
+          : carrier
+              .deliveriesOf(answer.id)
+              .slice(0, 1)
+              .map(({ order }) => ({ ...answer, order })),
+      )
       .sort((a, b) => a.order - b.order);
     for (const [i, answer] of arrived.entries()) {
       const previous = arrived[i - 1];
       if (previous && (answer.toSeq < previous.toSeq || (answer.toSeq === previous.toSeq && answer.part < previous.part))) {
-        blame('misordered', `${answer.id} (${answer.toSeq}/${answer.part}) reached the carrier after ${previous.id} (${previous.toSeq}/${previous.part})`);
+        blame(
+          'misordered',
+          `${answer.id} (${answer.toSeq}/${answer.part}) reached the carrier after ${previous.id} (${previous.toSeq}/${previous.part})`,
+        );
       }
     }
   }

@@ -12,14 +12,28 @@ export const callBack = (world: World, run: Run, delivery: Delivery): void => {
   const errorCode = last === 'undelivered' ? (dice.chance(0.06) ? '21610' : '30003') : null;
   for (const status of dice.shuffled(statuses)) {
     const delay = dice.chance(0.7) ? dice.below(2_000) : dice.below(22_000);
-    world.begin(world.clock.sleep(delay).then(() => recordReceipt(world, run, delivery, status, status === 'undelivered' ? errorCode : null)));
+    world.begin(
+      world.clock.sleep(delay).then(() => recordReceipt(world, run, delivery, status, status === 'undelivered' ? errorCode : null)),
+    );
   }
 };
 
 /** What a callback, a REST answer and a look-up store. Throws `Died`. */
-export const recordReceipt = async (world: World, run: Run, delivery: Delivery, status: string, errorCode: string | null): Promise<void> => {
+export const recordReceipt = async (
+  world: World,
+  run: Run,
+  delivery: Delivery,
+  status: string,
+  errorCode: string | null,
+): Promise<void> => {
   await optingOut(world, run, errorCode, async () => {
-    const receipt = await world.database.value<{ frees?: boolean }>('messaging.record_receipt', [delivery.messageId, delivery.sid, status, errorCode, world.clock.now()]);
+    const receipt = await world.database.value<{ frees?: boolean }>('messaging.record_receipt', [
+      delivery.messageId,
+      delivery.sid,
+      status,
+      errorCode,
+      world.clock.now(),
+    ]);
     world.trace(run, `receipt of ${delivery.messageId}: ${status} ${errorCode ?? ''} ${JSON.stringify(receipt)}`);
   });
 };

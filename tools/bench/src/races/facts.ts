@@ -97,8 +97,17 @@ const USAGE = `
 
 /** What the database holds of these phones, by phone. */
 export const gatherFacts = async (database: Database, account: string, phones: string[], now: Date): Promise<Map<string, Facts>> => {
-  const facts = new Map(phones.map((phone): [string, Facts] => [phone, { texts: [], outbound: [], handOuts: [], consents: [], sessions: [], leftovers: [], usageTwice: [] }]));
-  const gather = async <T extends { phone: string }>(query: string, put: (facts: Facts, row: T) => void, ...more: unknown[]): Promise<void> => {
+  const facts = new Map(
+    phones.map((phone): [string, Facts] => [
+      phone,
+      { texts: [], outbound: [], handOuts: [], consents: [], sessions: [], leftovers: [], usageTwice: [] },
+    ]),
+  );
+  const gather = async <T extends { phone: string }>(
+    query: string,
+    put: (facts: Facts, row: T) => void,
+    ...more: unknown[]
+  ): Promise<void> => {
     for (const row of await database.rows<T>(query, [account, phones, ...more])) put(facts.get(row.phone)!, row);
   };
   await gather<TextFact>(TEXTS, ({ texts }, row) => texts.push(row));

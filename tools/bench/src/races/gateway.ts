@@ -50,7 +50,10 @@ export class Gateway {
   ) {
     const { database, clock } = world;
     this.acceptances = new Batcher((forms) => database.call('messaging.accept_inbound', [JSON.stringify(forms), clock.now()]), LANES);
-    this.takes = new Batcher((items) => database.call('messaging.take_reply', [items.map(({ id }) => id), items.map(({ givesUp }) => givesUp), clock.now()]), LANES);
+    this.takes = new Batcher(
+      (items) => database.call('messaging.take_reply', [items.map(({ id }) => id), items.map(({ givesUp }) => givesUp), clock.now()]),
+      LANES,
+    );
   }
 
   /** A turn ended: whoever waits for these texts looks now, unless the hint is lost. */
@@ -92,18 +95,37 @@ export class Gateway {
     const { world } = this;
     const { account, numbers } = world.scene;
     const form = {
-      account_id: account, account_sid: 'AC-races', message_sid: text.sid, from: run.phone, to: numbers[run.script.policy][text.number], channel: 'sms',
-      body: text.keyword ?? text.sid, media: null, segments: 1, encoding: 'GSM-7', fields: {}, waiter: 'gw',
-      intent: text.keyword && INTENTS[text.keyword], intent_source: text.keyword && 'keyword', is_answered_by_carrier: false,
-      offer_until: world.clock.after(REPLY_BUDGET_MS + OFFER_GRACE_MS), handle: `${text.sid}-${world.tick()}-${account}`, traceparent: null, received_at: world.clock.now(),
+      account_id: account,
+      account_sid: 'AC-races',
+      message_sid: text.sid,
+      from: run.phone,
+      to: numbers[run.script.policy][text.number],
+      channel: 'sms',
+      body: text.keyword ?? text.sid,
+      media: null,
+      segments: 1,
+      encoding: 'GSM-7',
+      fields: {},
+      waiter: 'gw',
+      intent: text.keyword && INTENTS[text.keyword],
+      intent_source: text.keyword && 'keyword',
+      is_answered_by_carrier: false,
+      offer_until: world.clock.after(REPLY_BUDGET_MS + OFFER_GRACE_MS),
+      handle: `${text.sid}-${world.tick()}-${account}`,
+      traceparent: null,
+      received_at: world.clock.now(),
     };
     const start = world.tick();
     // A keyword goes alone: it takes other locks, in another order.
-    const accepted = !text.keyword && dice.chance(0.5)
-      ? await this.acceptances.run(form)
-      : (await world.database.call<Accepted>('messaging.accept_inbound', [JSON.stringify([form]), world.clock.now()]))[0]!;
+    const accepted =
+      !text.keyword && dice.chance(0.5)
+        ? await this.acceptances.run(form)
+        : (await world.database.call<Accepted>('messaging.accept_inbound', [JSON.stringify([form]), world.clock.now()]))[0]!;
     const span = { start, end: world.tick() };
-    world.trace(run, `${text.sid} ${text.keyword ?? 'text'} to ${text.number}: ${accepted.outcome} ${accepted.message_id} ring=${accepted.ring}`);
+    world.trace(
+      run,
+      `${text.sid} ${text.keyword ?? 'text'} to ${text.number}: ${accepted.outcome} ${accepted.message_id} ring=${accepted.ring}`,
+    );
     if (accepted.outcome !== 'accepted') return accepted;
     run.accepted.set(text.sid, { messageId: accepted.message_id, span, keyword: text.keyword });
     if (text.keyword === 'STOP') run.outs.push(span);
@@ -149,7 +171,10 @@ export class Gateway {
     const isLost = world.fault(dice, 0.03);
     if (isLost) run.lostOnWire.add(answerId);
     const delivery = isLost ? null : world.carrier.takeTwiml(answerId, text.sid);
-    world.trace(run, `${text.sid}: ${answerId} written${isLost ? ' and lost on the wire' : delivery ? '' : ', which the carrier has already'}`);
+    world.trace(
+      run,
+      `${text.sid}: ${answerId} written${isLost ? ' and lost on the wire' : delivery ? '' : ', which the carrier has already'}`,
+    );
     if (delivery) callBack(world, run, delivery);
     if (world.fault(dice, 0.05)) world.trace(run, `${text.sid}: the gateway dies after it wrote ${answerId}`);
     else world.begin(world.clock.sleep(dice.below(FLUSH_MS)).then(() => world.database.call('messaging.mark_written', [[answerId]])));

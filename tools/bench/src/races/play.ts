@@ -47,17 +47,23 @@ const move = async (world: World, run: Run, step: Step & { kind: 'move' }): Prom
   if (!session) return;
   const start = world.tick();
   world.begin(
-    world.database.call('routing.move_sessions', [[session], world.scene.agents[run.script.policy][step.to], world.clock.now()]).then((rings) => {
-      run.takeovers.push({ session, token: null, span: { start, end: world.tick() } });
-      world.trace(run, `moved to agent ${step.to}: ${JSON.stringify(rings)}`);
-    }),
+    world.database
+      .call('routing.move_sessions', [[session], world.scene.agents[run.script.policy][step.to], world.clock.now()])
+      .then((rings) => {
+        run.takeovers.push({ session, token: null, span: { start, end: world.tick() } });
+        world.trace(run, `moved to agent ${step.to}: ${JSON.stringify(rings)}`);
+      }),
   );
 };
 
 const propose = async (world: World, run: Run, step: Step & { kind: 'proactive' }): Promise<void> => {
   const { account, numbers } = world.scene;
   const message = {
-    from: numbers[run.script.policy][step.number], to: run.phone, channel: 'sms', purpose: 'marketing', media: null,
+    from: numbers[run.script.policy][step.number],
+    to: run.phone,
+    channel: 'sms',
+    purpose: 'marketing',
+    media: null,
     parts: Array.from({ length: step.parts }, (_, part) => ({ body: `offer ${part}`, segments: 1, encoding: 'GSM-7' })),
   };
   world.begin(

@@ -63,7 +63,10 @@ export const runRaces = async (options: RacesOptions): Promise<RacesResult> => {
   const seconds = (): number => Math.round((Date.now() - begin) / 100) / 10;
   try {
     while (result.runs < options.runs && seconds() < (options.seconds ?? Infinity)) {
-      const runs = Array.from({ length: Math.min(WAVE, options.runs - result.runs) }, (_, i) => new Run(seed + result.runs + i, result.runs + i));
+      const runs = Array.from(
+        { length: Math.min(WAVE, options.runs - result.runs) },
+        (_, i) => new Run(seed + result.runs + i, result.runs + i),
+      );
       const world = new World(clock, database, scene, random);
       const told = setInterval(() => options.onProgress?.({ ...result, seconds: seconds() }), PROGRESS_MS);
       try {
@@ -89,7 +92,14 @@ const playWave = async (world: World, runs: readonly Run[]): Promise<void> => {
   const gateway = new Gateway(world, adapter);
   adapter.onEnd = (messageIds, random) => gateway.tell(messageIds, random);
   const { random } = world;
-  const loops = [adapter.sweep(random), adapter.sweep(random), sendDue(world, random), sendDue(world, random), reconcile(world, random), reconcile(world, random)];
+  const loops = [
+    adapter.sweep(random),
+    adapter.sweep(random),
+    sendDue(world, random),
+    sendDue(world, random),
+    reconcile(world, random),
+    reconcile(world, random),
+  ];
   for (const run of runs) world.enter(run);
   let pace = PACE;
   const driver = drive(world, () => pace);
@@ -159,7 +169,12 @@ const settle = async (world: World): Promise<void> => {
 };
 
 const auditWave = async (world: World, runs: readonly Run[], result: RacesResult, options: RacesOptions): Promise<void> => {
-  const facts = await gatherFacts(world.database, world.scene.account, runs.map(({ phone }) => phone), world.clock.now());
+  const facts = await gatherFacts(
+    world.database,
+    world.scene.account,
+    runs.map(({ phone }) => phone),
+    world.clock.now(),
+  );
   for (const run of runs) {
     const found = audit(run, facts.get(run.phone)!, world.carrier);
     result.texts += facts.get(run.phone)!.texts.length;

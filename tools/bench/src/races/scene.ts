@@ -12,7 +12,8 @@ export interface Scene {
 }
 
 export const setScene = async (pool: Pool): Promise<Scene> => {
-  const cell = async (text: string, values: unknown[]): Promise<string> => (await pool.query<{ value: string }>(text, values)).rows[0]!.value;
+  const cell = async (text: string, values: unknown[]): Promise<string> =>
+    (await pool.query<{ value: string }>(text, values)).rows[0]!.value;
   const account = await cell('insert into security.accounts (name) values ($1) returning id as value', ['races']);
   const prefix = 1_000_000_000 + randomBytes(4).readUInt32BE() / 5;
   const scene: Scene = { account, agents: { coalesce: [], merge: [], enqueue: [] }, numbers: { coalesce: [], merge: [], enqueue: [] } };

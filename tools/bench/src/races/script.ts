@@ -43,7 +43,9 @@ const writeDay = (name: string, random: Random, texts: number, pace: number, num
   const within = (span: number): number => Math.round(random.next() * span);
   /** The worst moment, for half of those who can choose. */
   const provoked = (): Pick<Step, 'or'> =>
-    random.chance(0.5) ? { or: { moment: random.pick(['claiming', 'completing', 'taking', 'taking', 'sending'] as const), nth: random.below(3) } } : {};
+    random.chance(0.5)
+      ? { or: { moment: random.pick(['claiming', 'completing', 'taking', 'taking', 'sending'] as const), nth: random.below(3) } }
+      : {};
   const receive = (at: number, keyword: Keyword | null): void => {
     const sid = `SM-${name}-${steps.length}`;
     steps.push({ at, kind: 'text', sid, number: random.below(numbers), keyword, ...(keyword === 'STOP' ? provoked() : {}) });
@@ -61,7 +63,8 @@ const writeDay = (name: string, random: Random, texts: number, pace: number, num
     }
   } else if (random.chance(0.1)) receive(within(span), random.pick(['START', 'YES', 'HELP'] as const));
   if (random.chance(0.35)) {
-    for (let i = 1 + random.below(3); i > 0; i -= 1) steps.push({ at: within(span), kind: 'move', number: random.below(numbers), to: random.below(2), ...provoked() });
+    for (let i = 1 + random.below(3); i > 0; i -= 1)
+      steps.push({ at: within(span), kind: 'move', number: random.below(numbers), to: random.below(2), ...provoked() });
   }
   if (random.chance(0.15)) steps.push({ at: within(span), kind: 'proactive', number: random.below(numbers), parts: 1 + random.below(2) });
   return steps.sort((a, b) => a.at - b.at);

@@ -36,7 +36,10 @@ export class MessageStore {
   }
 
   /** One page, newest first, that starts behind message `afterSid` (new messages do not shift it) or behind `skip` others. */
-  list(filter: MessageFilter, page: { size: number; skip: number; afterSid?: string | undefined }): { messages: Message[]; hasMore: boolean } {
+  list(
+    filter: MessageFilter,
+    page: { size: number; skip: number; afterSid?: string | undefined },
+  ): { messages: Message[]; hasMore: boolean } {
     const messages: Message[] = [];
     let isPastStart = page.afterSid === undefined;
     let skip = isPastStart ? page.skip : 0;

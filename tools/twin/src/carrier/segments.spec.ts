@@ -10,7 +10,9 @@ describe('segments of a message', () => {
     ['€'.repeat(80), 1],
     ['€'.repeat(81), 2],
     ['é\n'.repeat(80), 1],
-  ])('of the GSM alphabet hold 160 septets, or 153 each when there are several (%#)', (body, parts) => expect(segmentCount(body)).toBe(parts));
+  ])('of the GSM alphabet hold 160 septets, or 153 each when there are several (%#)', (body, parts) =>
+    expect(segmentCount(body)).toBe(parts),
+  );
 
   it.each([
     ['ж'.repeat(70), 1],
