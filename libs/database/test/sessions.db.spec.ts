@@ -160,7 +160,7 @@ describe('sessions and their agents', () => {
       const number = await engine.number(bound, own);
       const first = engine.phoneTo(number);
       const opened = async (phone: Phone): Promise<unknown> => {
-        const [{ session_id }] = (await engine.accept([phone.form({ account_id: own })])) as [{ session_id: string }];
+        const [{ session_id }] = (await engine.accept([phone.form({ account_id: own })])) as unknown as [{ session_id: string }];
         return (await engine.session(session_id)).agent_id;
       };
       expect(await opened(first)).toBe(bound);
@@ -184,7 +184,7 @@ describe('sessions and their agents', () => {
       const number = await engine.number(null, own);
       const agents = [];
       for (let i = 0; i < 5; i += 1) {
-        const [{ session_id }] = (await engine.accept([engine.phoneTo(number).form({ account_id: own })])) as [{ session_id: string }];
+        const [{ session_id }] = (await engine.accept([engine.phoneTo(number).form({ account_id: own })])) as unknown as [{ session_id: string }];
         agents.push((await engine.session(session_id)).agent_id);
       }
       expect(agents).toEqual([quick, slow, quick, slow, weak]);
