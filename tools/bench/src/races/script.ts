@@ -66,6 +66,6 @@ const writeDay = (name: string, random: Random, texts: number, pace: number, num
     for (let i = 1 + random.below(3); i > 0; i -= 1)
       steps.push({ at: within(span), kind: 'move', number: random.below(numbers), to: random.below(2), ...provoked() });
   }
-  if (random.chance(0.15)) steps.push({ at: within(span), kind: 'proactive', number: random.below(numbers), parts: 1 + random.below(2) });
+  if (random.chance(0.25)) steps.push({ at: within(span), kind: 'proactive', number: random.below(numbers), parts: 1 + random.below(2) });
   return steps.sort((a, b) => a.at - b.at);
 };
