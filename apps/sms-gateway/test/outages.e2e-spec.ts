@@ -126,6 +126,6 @@ describe('a message for a carrier', () => {
   });
 
   it('that never answers may be with it, and is given up after ten seconds', async () => {
-    expect(await unanswered).toEqual({ kind: 'unknown', reason: 'ECONNABORTED' });
+    expect(await unanswered).toEqual({ kind: 'unknown', reason: 'ECONNABORTED', isOver: false });
   });
 });

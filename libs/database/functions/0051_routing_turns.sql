@@ -1,5 +1,6 @@
 -- Takes the right to run the session's next turn, if there is one to run now. p_lease: how long without a heartbeat.
--- Returns {outcome, …}: claimed (with everything a turn needs) | running | later (at) | nothing | no_agent | closed.
+-- Returns {outcome, …}: claimed (with everything a turn needs) | running | later (at) | nothing | no_agent | closed. Its
+-- alert, if there is one, is for the caller to raise.
 create or replace function routing.claim_turn(p_session uuid, p_now timestamptz, p_lease interval) returns jsonb
 language plpgsql as $$
 declare
@@ -80,7 +81,7 @@ begin
     lease_token = s.lease_token, lease_until = s.lease_until, run_after = s.run_after where id = s.id;
   if v_verdict = 'no_agent' then
     return jsonb_build_object('outcome', 'no_agent', 'session_id', s.id, 'at', s.run_after, 'alert',
-      analytics.raise_alert(s.account_id, 'no_agent', 'critical', s.account_id::text, '{}', p_now));
+      jsonb_build_object('account_id', s.account_id, 'kind', 'no_agent', 'severity', 'critical', 'subject', s.account_id, 'details', '{}'::jsonb));
   elsif v_verdict is not null then
     return routing.close_turn(s.id, t.id, v_verdict, p_now);
   end if;
@@ -100,10 +101,18 @@ language plpgsql as $$
 declare
   v_session uuid;
   v_claims jsonb[] := '{}';
+  r record;
 begin
   perform set_config('synchronous_commit', 'off', true);
+  -- A turn that is closed locks texts: no session may be waited for after that.
+  if cardinality(p_sessions) > 1 then
+    perform from routing.agent_sessions where id = any (p_sessions) order by id for no key update;
+  end if;
   for v_session in select distinct x from unnest(p_sessions) x order by x loop
     v_claims := v_claims || routing.claim_turn(v_session, p_now, p_lease);
+  end loop;
+  for r in select c, i from unnest(v_claims) with ordinality x(c, i) where c ? 'alert' order by c #>> '{alert,kind}', c #>> '{alert,subject}' loop
+    v_claims[r.i] := routing.with_alert(r.c, p_now);
   end loop;
   return query
     select case when c ->> 'outcome' = 'claimed'
@@ -226,13 +235,13 @@ begin
     return jsonb_build_object('outcome', 'fenced', 'turn_id', t.id, 'session_id', s.id, 'more_at', case when s.last_seq > s.done_seq then p_now end);
   end if;
   if p_pause is null or t.attempts >= 3 or p_now >= t.deadline then
-    return routing.close_turn(s.id, t.id, coalesce(p_failure ->> 'code', 'turn_failed'), p_now);
+    return routing.with_alert(routing.close_turn(s.id, t.id, coalesce(p_failure ->> 'code', 'turn_failed'), p_now), p_now);
   end if;
   update routing.agent_sessions set lease_token = null, lease_until = null, run_after = least(p_now + p_pause, t.deadline) where id = s.id;
   return jsonb_build_object('outcome', 'retry', 'turn_id', t.id, 'session_id', s.id, 'more_at', least(p_now + p_pause, t.deadline));
 end $$;
 
--- Closes a turn without an agent's answer: the account's apology goes out instead, an alert is raised, the session goes on.
+-- Closes a turn without an agent's answer: the account's apology goes out instead, an alert is described, the session goes on.
 create or replace function routing.close_turn(p_session uuid, p_turn_id uuid, p_reason text, p_now timestamptz) returns jsonb
 language plpgsql as $$
 declare
@@ -248,9 +257,17 @@ begin
     jsonb_build_array(jsonb_build_object('body', security.account_text(s.account_id, 'apology'), 'segments', 1, 'encoding', 'GSM-7')),
     jsonb_build_array(jsonb_build_object('hop', 'apologised', 'at', p_now, 'by', 'mcp-adapter', 'reason', p_reason)), s.reply_streak)::messaging.answer], p_now);
   return v_apology || jsonb_build_object('outcome', 'closed', 'turn_id', t.id, 'session_id', s.id, 'reason', p_reason, 'more_at', routing.more_at(s, p_now),
-      'alert', analytics.raise_alert(s.account_id, 'turn_apologised', 'warning', coalesce(t.agent_id::text, 'no agent'),
-        jsonb_build_object('turn_id', t.id, 'reason', p_reason, 'failure', t.failure), p_now));
+      'alert', jsonb_build_object('account_id', s.account_id, 'kind', 'turn_apologised', 'severity', 'warning', 'subject', coalesce(t.agent_id::text, 'no agent'),
+        'details', jsonb_build_object('turn_id', t.id, 'reason', p_reason, 'failure', t.failure)));
 end $$;
+
+-- Raises the alert that a claim or a turn's end describes. The last thing that a transaction does: many wait for the same
+-- alert's row, and whoever has it may wait for nothing else.
+create or replace function routing.with_alert(p_end jsonb, p_now timestamptz) returns jsonb
+language sql as $$
+  select p_end || jsonb_build_object('alert', analytics.raise_alert((p_end #>> '{alert,account_id}')::uuid, p_end #>> '{alert,kind}',
+    p_end #>> '{alert,severity}', p_end #>> '{alert,subject}', p_end #> '{alert,details}', p_now))
+$$;
 
 -- Published to built-in agents: what a running turn asks; null when it is no longer running.
 create or replace function routing.turn_context(p_turn_id uuid) returns jsonb

@@ -132,16 +132,22 @@ end $$;
 -- What webhooks may answer for their texts: for each, in order, {state: undecided | blocked | empty | send, answer_id, body, alert}.
 -- p_gives_up: the webhook waits no longer; an answer that comes later is due by REST at once.
 -- A repeated SID gets what the first got, if the gate still lets it pass.
-create or replace function messaging.take_reply(p_message_ids uuid[], p_gives_up boolean[], p_now timestamptz) returns setof jsonb
+create or replace function messaging.take_reply(p_message_ids uuid[], p_gives_up boolean[], p_now timestamptz, p_written uuid[] default '{}') returns setof jsonb
 language plpgsql as $$
 declare
-  v_outbox messaging.outbox[] := array(
-    select o from messaging.outbox o where o.in_reply_to = any (p_message_ids) and o.part = 1 order by o.message_id for update);
-  v_open messaging.outbox[] := array(select o from unnest(v_outbox) o where o.state = 'twiml' or (o.state = 'ready' and not messaging.is_blocked(o)));
+  v_outbox messaging.outbox[];
+  v_open messaging.outbox[];
   v_decisions messaging.send_decisions[];
   v_sends jsonb := '{}';
   v_alerts jsonb := '{}';
 begin
+  -- Answers that went out on their sockets meanwhile: what follows them in their sessions may go now.
+  if p_written <> '{}' then
+    update messaging.outbox set is_written = true where message_id = any (p_written) and state = 'twiml';
+  end if;
+  v_outbox := array(
+    select o from messaging.outbox o where o.in_reply_to = any (p_message_ids) and o.part = 1 order by o.message_id for update);
+  v_open := array(select o from unnest(v_outbox) o where o.state = 'twiml' or (o.state = 'ready' and not messaging.is_blocked(o)));
   if v_open <> '{}' then
     v_decisions := array(select d from messaging.decide_send(v_open, p_now) d);
     -- Handed out now, or (a repeated SID) handed out before and still allowed.
@@ -159,8 +165,9 @@ begin
     end if;
     if exists (select from unnest(v_decisions) d where d.verdict <> 'allow') then
       -- A TwiML that went out before stays with the reconciler: the carrier may have it.
-      select coalesce(jsonb_object_agg(o.in_reply_to, messaging.refuse(d, p_now)), '{}') into v_alerts
-      from unnest(v_decisions) d join unnest(v_open) o on o.message_id = d.message_id and o.state = 'ready' where d.verdict <> 'allow';
+      select coalesce(jsonb_object_agg(x.in_reply_to, x.alert), '{}') into v_alerts from (
+        select o.in_reply_to, messaging.refuse(d, p_now) as alert
+        from unnest(v_decisions) d join unnest(v_open) o on o.message_id = d.message_id and o.state = 'ready' where d.verdict <> 'allow' order by d.rule) x;
     end if;
   end if;
   -- One after the other in id order, in which the ends of turns lock texts too.

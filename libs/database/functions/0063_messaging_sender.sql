@@ -15,7 +15,7 @@ begin
   select coalesce(jsonb_agg(messaging.send_json(m, o) || jsonb_build_object('handed_at', p_now)), '[]') into v_sends
   from messaging.hand_out(v_decisions, 'rest', p_now) m join unnest(v_outbox) o on o.message_id = m.id;
   select coalesce(jsonb_agg(x.alert) filter (where x.alert is not null), '[]') into v_alerts
-  from (select messaging.refuse(d, p_now) as alert from unnest(v_decisions) d where d.verdict <> 'allow') x;
+  from (select messaging.refuse(d, p_now) as alert from unnest(v_decisions) d where d.verdict <> 'allow' order by d.rule) x;
   return jsonb_build_object('sends', v_sends, 'alerts', v_alerts);
 end $$;
 
@@ -106,6 +106,12 @@ create or replace function messaging.requeue(p_id uuid, p_due_at timestamptz, p_
 language sql as $$
   update messaging.outbox set state = 'ready', due_at = p_due_at, handed_at = null, checked_at = null, is_written = false
   where message_id = p_id and state <> 'ready' and (p_handed_at is null or handed_at = p_handed_at);
+$$;
+
+-- The call that handed it out is over and its outcome unknown: the reconciler need not wait for its full age.
+create or replace function messaging.look_up_at(p_id uuid, p_at timestamptz) returns void
+language sql as $$
+  update messaging.outbox set handed_at = p_at - interval '15 seconds' where message_id = p_id and state = 'sending'
 $$;
 
 -- What was handed out longer ago than p_age and has no receipt: to be looked up at the carrier before anything else.

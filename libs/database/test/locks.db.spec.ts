@@ -236,6 +236,24 @@ describe('two at the same time', () => {
     }
   });
 
+  it.each(['no agent', 'turn_deadline'])('batches of claims that raise the same alert (%s) do not deadlock', async (reason) => {
+    const number = await engine.number(await engine.agent(reason === 'no agent' ? { status: 'offline' } : {}));
+    const phones = [engine.phoneTo(number), engine.phoneTo(number)];
+    for (const phone of phones) await phone.text();
+    if (reason === 'turn_deadline') engine.pass(30_000);
+    const [first, second] = phones.map(({ session }) => session).sort() as [string, string];
+    const claim = (...sessions: string[]): Promise<{ alert: object }[]> =>
+      engine.sql.values('routing.claim_turns', [sessions, engine.now, '4 seconds']);
+    const lock = await engine.holding('select from routing.agent_sessions where id = $1 for update', [second]);
+    const one = claim(second);
+    await engine.waitingForLocks(1);
+    const both = claim(first, second);
+    await engine.waitingForLocks(2);
+    await lock.commit();
+    expect((await one)[0]).toMatchObject({ alert: { severity: expect.any(String) as string } });
+    expect((await both)[0]).toMatchObject({ alert: { severity: expect.any(String) as string } });
+  });
+
   it('batches that take the same phones in different orders do not deadlock', async () => {
     const phones = await Promise.all(Array.from({ length: 8 }, () => engine.phone()));
     for (let round = 0; round < 15; round += 1) {

@@ -81,6 +81,18 @@ describe('sender and reconciler', () => {
     expect((await unsettled()).map(({ message_id }) => message_id)).toEqual(expect.arrayContaining([rest.answer, webhook.answer]));
   });
 
+  it('a send that failed on the carrier’s side is looked up as soon as the sender asks for it', async () => {
+    const { answer } = await sentByRest();
+    await engine.sql.value('messaging.look_up_at', [answer, engine.after(3_000)]);
+    engine.pass(2_999);
+    expect(await unsettled()).toEqual([]);
+    engine.pass(1);
+    const [found] = await unsettled();
+    expect(found).toMatchObject({ message_id: answer });
+    await requeue(answer, engine.now, found!.handed_at);
+    expect(await due(answer)).toBe(true);
+  });
+
   it('reconcilers that look at the same time share the unsettled messages', async () => {
     const answers = [];
     for (let i = 0; i < 12; i += 1) answers.push((await sentByRest()).answer);

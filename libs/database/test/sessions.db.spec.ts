@@ -184,7 +184,9 @@ describe('sessions and their agents', () => {
       const number = await engine.number(null, own);
       const agents = [];
       for (let i = 0; i < 5; i += 1) {
-        const [{ session_id }] = (await engine.accept([engine.phoneTo(number).form({ account_id: own })])) as unknown as [{ session_id: string }];
+        const [{ session_id }] = (await engine.accept([engine.phoneTo(number).form({ account_id: own })])) as unknown as [
+          { session_id: string },
+        ];
         agents.push((await engine.session(session_id)).agent_id);
       }
       expect(agents).toEqual([quick, slow, quick, slow, weak]);

@@ -16,12 +16,12 @@ export interface Outgoing {
   mediaUrls: string[];
 }
 
-/** What the carrier made of a message. `unknown`: it may have it, ask before sending again. */
+/** What the carrier made of a message. `unknown`: it may have it, ask before sending again; `isOver`: the call itself has ended. */
 export type SendOutcome =
   | { kind: 'taken'; sid: string; status: string; errorCode: string | null }
   | { kind: 'refused'; errorCode: string }
   | { kind: 'not_taken'; reason: string }
-  | { kind: 'unknown'; reason: string };
+  | { kind: 'unknown'; reason: string; isOver: boolean };
 
 export interface CarrierMessage {
   sid: string;
@@ -109,8 +109,8 @@ const judge = (error: unknown): SendOutcome => {
     if (status === 429 || status === 401 || LATER_CODES.has(Number(code)))
       return { kind: 'not_taken', reason: `http_${status}_${String(code)}` };
     if (status >= 400 && status < 500) return { kind: 'refused', errorCode: String(code ?? status) };
-    return { kind: 'unknown', reason: `http_${status}` };
+    return { kind: 'unknown', reason: `http_${status}`, isOver: true };
   }
   if (typeof code === 'string' && NEVER_ARRIVED.has(code)) return { kind: 'not_taken', reason: code };
-  return { kind: 'unknown', reason: String(code ?? message ?? 'no answer') };
+  return { kind: 'unknown', reason: String(code ?? message ?? 'no answer'), isOver: false };
 };

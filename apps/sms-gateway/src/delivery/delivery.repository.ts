@@ -38,6 +38,11 @@ export class DeliveryRepository {
     return this.sql.value('messaging.requeue', [messageId, dueAt], { patienceMs: 5_000 });
   }
 
+  /** The reconciler asks for this message from then on, instead of 15 s after its hand-out. */
+  lookUpAt(messageId: string, at: Date): Promise<void> {
+    return this.sql.value('messaging.look_up_at', [messageId, at], { patienceMs: 5_000 });
+  }
+
   claimDue(limit: number): Promise<{ sends: Send[]; alerts: Alert[] }> {
     return this.sql.value('messaging.claim_due', [limit, new Date()]);
   }

@@ -45,13 +45,18 @@ export class InboundRepository {
     (texts) => this.sql.values<Accepted>('messaging.accept_inbound', [JSON.stringify(texts), new Date()], { patienceMs: PATIENCE_MS }),
     LANES,
   );
-  private readonly taking = new Batcher<{ messageId: string; givesUp: boolean }, Taken>(
-    (items) =>
-      this.sql.values<Taken>('messaging.take_reply', [items.map((item) => item.messageId), items.map((item) => item.givesUp), new Date()], {
-        patienceMs: PATIENCE_MS,
-      }),
-    LANES,
-  );
+  private readonly taking = new Batcher<{ messageId: string; givesUp: boolean }, Taken>(async (items) => {
+    const written = this.drainWritten();
+    try {
+      const ids = items.map((item) => item.messageId);
+      const args = [ids, items.map((item) => item.givesUp), new Date(), written];
+      return await this.sql.values<Taken>('messaging.take_reply', args, { patienceMs: PATIENCE_MS });
+    } catch (error) {
+      this.written.push(...written);
+      throw error;
+    }
+  }, LANES);
+  private written: string[] = [];
 
   constructor(private readonly sql: Sql) {}
 
@@ -64,7 +69,19 @@ export class InboundRepository {
     return this.taking.run({ messageId, givesUp });
   }
 
-  markWritten(answerIds: string[]): Promise<void> {
-    return this.sql.value('messaging.mark_written', [answerIds]);
+  /** The TwiML of an answer went out on its socket. Stored with the next replies that are taken, or by `storeWritten`. */
+  noteWritten(answerId: string): void {
+    this.written.push(answerId);
+  }
+
+  async storeWritten(): Promise<void> {
+    const written = this.drainWritten();
+    if (written.length > 0) await this.sql.value('messaging.mark_written', [written]);
+  }
+
+  private drainWritten(): string[] {
+    const written = this.written;
+    this.written = [];
+    return written;
   }
 }

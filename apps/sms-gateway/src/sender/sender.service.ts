@@ -9,6 +9,8 @@ import { DeliveryService } from '../delivery/delivery.service.js';
 import { addressOn } from '../inbound/inbound-sms.js';
 
 const BATCH = 25;
+/** After a 5xx no call is under way any more: what the carrier made of it shows within moments. */
+const LOOK_UP_AFTER_MS = 3_000;
 /** About ten minutes of a carrier that cannot be reached. */
 const MOST_ATTEMPTS = 25;
 const pauseMs = (attempt: number): number => Math.min(30_000, 1_000 * 2 ** Math.min(attempt, 5)) * (0.75 + Math.random() / 2);
@@ -84,6 +86,7 @@ export class SenderService implements OnModuleInit {
       case 'unknown':
         // It stays in `sending`: the reconciler asks the carrier before anything is sent again.
         this.logger.warn(`the carrier may have message ${send.message_id}: ${outcome.reason}`);
+        if (outcome.isOver) await this.deliveries.lookUpAt(send.message_id, new Date(Date.now() + LOOK_UP_AFTER_MS));
         return;
       default:
         outcome satisfies never;

@@ -12,6 +12,7 @@ const LONGEST_CALL_MS = 2_000;
 const HELD_OPEN = 0.25;
 const LONGEST_OPEN_MS = 8;
 const KILLED = 0.02;
+const DEADLOCK = '40P01';
 
 /** 0 to 3 ms of real time. */
 export const think = async (random: Random): Promise<void> => {
@@ -23,6 +24,8 @@ export const think = async (random: Random): Promise<void> => {
 export class Database {
   private readonly idle: PoolClient[];
   private readonly waiting: ((client: PoolClient) => void)[] = [];
+  /** Calls that Postgres cancelled because they waited for each other. Whoever called tries again, so nothing else would tell. */
+  readonly deadlocks: string[] = [];
   /** No more chance: transactions end at once and nobody is killed. */
   isCalm = false;
 
@@ -61,6 +64,9 @@ export class Database {
         await client.query('rollback');
         throw error;
       }
+    } catch (error) {
+      if ((error as { code?: string }).code === DEADLOCK) this.deadlocks.push(name);
+      throw error;
     } finally {
       this.give(client);
       letGo();

@@ -6,6 +6,7 @@ import { Clock } from './clock.js';
 import { Database } from './database.js';
 import { gatherFacts } from './facts.js';
 import { Gateway } from './gateway.js';
+import { loseAgents } from './outages.js';
 import { play } from './play.js';
 import { Random } from './random.js';
 import { reconcile } from './reconciler.js';
@@ -99,6 +100,7 @@ const playWave = async (world: World, runs: readonly Run[]): Promise<void> => {
     sendDue(world, random),
     reconcile(world, random),
     reconcile(world, random),
+    loseAgents(world, random),
   ];
   for (const run of runs) world.enter(run);
   let pace = PACE;
@@ -126,6 +128,9 @@ const playWave = async (world: World, runs: readonly Run[]): Promise<void> => {
     while (!(await Promise.race([over, sleep(1, false)]))) world.clock.advance(10_000);
   }
   world.throwFailure();
+  const { deadlocks } = world.database;
+  if (deadlocks.length > 0)
+    throw new Error(`Functions waited for each other until Postgres cancelled one of them: ${deadlocks.join(', ')}`);
 };
 
 const passDay = async (world: World): Promise<void> => {

@@ -5,6 +5,8 @@ import type { Run } from './run.js';
 import type { World } from './world.js';
 
 const LOOK_MS = 250;
+/** After a 5xx the call is over, and the reconciler need not wait until it certainly is. */
+const LOOK_UP_AFTER_MS = 3_000;
 /** A REST call of ours is given up after 10 s; the reconciler asks about what is older than 15 s. */
 const LONGEST_SEND_MS = 10_000;
 
@@ -69,6 +71,9 @@ const sendOne = async (world: World, run: Run, { message_id: id, handed_at: hand
     callBack(world, run, delivery);
     await think(dice);
     if (fate === 'taken') await recordReceipt(world, run, delivery, 'queued', null);
+  }
+  if (fate.startsWith('unknown') && dice.chance(0.5)) {
+    await world.database.call('messaging.look_up_at', [id, world.clock.after(LOOK_UP_AFTER_MS)]);
   } else if (fate === 'not taken') {
     await world.database.call('messaging.requeue', [id, world.clock.after(500 + dice.below(2_500)), handedAt]);
   } else if (fate === 'refused') {
