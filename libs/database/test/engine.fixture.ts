@@ -31,7 +31,7 @@ export class Engine {
 
   /** Connections plan as those of the apps do. */
   static async start(): Promise<Engine> {
-    const { url, pool: plain, drop } = await createTestDatabase();
+    const { url, drop } = await createTestDatabase();
     const pool = new pg.Pool({ connectionString: url, max: 20, options: PLANNER });
     pool.on('error', () => undefined);
     const sql = new Sql(pool);

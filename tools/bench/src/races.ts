@@ -23,15 +23,44 @@ The last line is the result as JSON. Exit code 1 if anything was found; the seed
 
 const MOST_TRACES = 3;
 
+interface Options {
+  runs: number;
+  seed: number;
+  seconds?: number;
+  connections: number;
+  url?: string;
+}
+
 const main = async (): Promise<number> => {
-  const options = readOptions();
+  let options: Options | null;
+  try {
+    options = readOptions();
+  } catch (error) {
+    console.error((error as Error).message);
+    return 2;
+  }
   if (!options) return 0;
   const server = options.url ? { url: options.url, stop: async () => undefined } : await startServer();
-  process.once('SIGINT', () => void server.stop().finally(() => process.exit(130)));
-  process.once('SIGTERM', () => void server.stop().finally(() => process.exit(143)));
+  const interrupted = onInterrupt();
   try {
-    await migrate(server.url);
-    const pool = new pg.Pool({ connectionString: server.url, max: options.connections, options: PLANNER });
+    return await Promise.race([races(server.url, options), interrupted]);
+  } finally {
+    await server.stop();
+  }
+};
+
+/** Resolves to the exit code of a process that a signal ends. */
+const onInterrupt = (): Promise<number> =>
+  new Promise((resolve) => {
+    process.once('SIGINT', () => resolve(130));
+    process.once('SIGTERM', () => resolve(143));
+  });
+
+const races = async (url: string, options: Options): Promise<number> => {
+  await migrate(url);
+  const pool = new pg.Pool({ connectionString: url, max: options.connections, options: PLANNER });
+  pool.on('error', () => undefined);
+  try {
     let traces = 0;
     const result = await runRaces({
       ...options,
@@ -41,15 +70,15 @@ const main = async (): Promise<number> => {
         if ((traces += 1) <= MOST_TRACES) tell(run, violations);
       },
     });
-    await pool.end();
     console.log(JSON.stringify(result));
     return result.late + result.lost + result.doubled + result.misordered > 0 ? 1 : 0;
   } finally {
-    await server.stop();
+    await pool.end();
   }
 };
 
-const readOptions = (): { runs: number; seed: number; seconds?: number; connections: number; url?: string } | null => {
+/** Null: only help was asked for. */
+const readOptions = (): Options | null => {
   const { values } = parseArgs({
     options: {
       runs: { type: 'string', default: '10000' },

@@ -35,6 +35,7 @@ export class Database {
     private readonly random: Random,
   ) {
     this.idle = [...clients];
+    for (const client of clients) client.on('error', () => undefined);
   }
 
   static async over(pool: Pool, connections: number, clock: Clock, random: Random): Promise<Database> {

@@ -46,7 +46,7 @@ const TEXTS = `
   select c.phone, m.id, ${committed('r')}, m.status, m.session_id as "sessionId", m.seq::float8 as seq, m.answer_id as "answerId", m.turn_id as "turnId", t.status as "turnStatus",
     (select count(*)::int from routing.turns x where x.session_id = m.session_id and m.id = any (x.message_ids) and x.status in ('answered', 'apologised')) as turns
   from messaging.contacts c join messaging.message_history m on m.contact_id = c.id and m.direction = 'inbound'
-  join messaging.inbound_receipts r on r.account_sid = 'AC-races' and r.message_sid = m.message_sid
+  join messaging.inbound_receipts r on r.account_sid = c.account_id::text and r.message_sid = m.message_sid
   left join routing.turns t on t.id = m.turn_id
   where c.account_id = $1 and c.phone = any ($2)`;
 

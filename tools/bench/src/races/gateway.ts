@@ -96,7 +96,7 @@ export class Gateway {
     const { account, numbers } = world.scene;
     const form = {
       account_id: account,
-      account_sid: 'AC-races',
+      account_sid: account,
       message_sid: text.sid,
       from: run.phone,
       to: numbers[run.script.policy][text.number],

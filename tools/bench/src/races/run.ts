@@ -33,7 +33,7 @@ export class Run {
     serial: number,
   ) {
     this.phone = `+1${String(2_000_000_000 + serial)}`;
-    this.script = writeScript(String(serial), this.dice('script'));
+    this.script = writeScript(String(seed), this.dice('script'));
   }
 
   /** Calls back when a step's moment comes. */
