@@ -79,11 +79,12 @@ export class Adapter {
     const run = world.runIn(session);
     const dice = run?.dice('look') ?? world.random;
     await think(dice);
-    run?.reach('claiming');
+    const isWatched = run?.reach('claiming') ?? false;
     const start = world.tick();
-    const claim = dice.chance(0.5)
-      ? await this.claims.run(session)
-      : (await world.database.call<Claim>('routing.claim_turns', [[session], world.clock.now(), LEASE]))[0];
+    const claim =
+      dice.chance(0.5) && !isWatched
+        ? await this.claims.run(session)
+        : (await world.database.call<Claim>('routing.claim_turns', [[session], world.clock.now(), LEASE], isWatched))[0];
     if (!claim) return;
     world.trace(
       run,
@@ -103,10 +104,12 @@ export class Adapter {
     await this.hear(turn, fate === 'stalls' ? LEASE_MS + 1_000 + dice.below(4_000) : dice.pick(LATENCIES), fate !== 'stalls');
     await think(dice);
     if (fate === 'dies') return world.trace(run, `${turn.turn_id}: the adapter dies`);
-    run?.reach('completing');
+    const isWatched = run?.reach('completing') ?? false;
     const asked = world.tick();
     const end =
-      fate === 'fails' || fate === 'fails for good' ? await this.fail(turn, fate === 'fails', dice) : await this.complete(turn, dice);
+      fate === 'fails' || fate === 'fails for good'
+        ? await this.fail(turn, fate === 'fails', dice)
+        : await this.complete(turn, dice, isWatched);
     world.trace(run, `${turn.turn_id} ${turn.attempt}: ${fate}: ${end.outcome}`);
     if (end.outcome === 'answered') run?.answers.push({ session: turn.session_id, token: turn.lease_token, claimed, asked });
     if (!world.fault(dice, 0.1)) this.conclude(end, dice);
@@ -123,12 +126,12 @@ export class Adapter {
     }
   }
 
-  private async complete(turn: Claim, dice: Random): Promise<Claim> {
+  private async complete(turn: Claim, dice: Random, isWatched: boolean): Promise<Claim> {
     const { session_id, turn_id, lease_token } = turn;
     const parts = Array.from({ length: dice.pick([1, 1, 1, 2, 3]) }, () => ({ body: 'An answer.', segments: 1, encoding: 'GSM-7' }));
     const item = { session_id, turn_id, lease_token, parts, hops: [] };
-    if (dice.chance(0.5)) return this.completions.run({ turnId: turn_id, item });
-    return this.world.database.value('routing.complete_turns', [JSON.stringify([item]), this.world.clock.now()]);
+    if (dice.chance(0.5) && !isWatched) return this.completions.run({ turnId: turn_id, item });
+    return this.world.database.value('routing.complete_turns', [JSON.stringify([item]), this.world.clock.now()], isWatched);
   }
 
   private fail(turn: Claim, mayRetry: boolean, dice: Random): Promise<Claim> {

@@ -46,18 +46,18 @@ export class Database {
     for (const client of this.clients) client.release();
   }
 
-  /** The values that a function returns. Throws `Died`: nothing of it happened. */
-  async call<T>(name: string, args: unknown[]): Promise<T[]> {
+  /** The values that a function returns. Throws `Died`: nothing of it happened. `isHeld`: its transaction stays open for a while. */
+  async call<T>(name: string, args: unknown[], isHeld = false): Promise<T[]> {
     const letGo = this.clock.hold(LONGEST_CALL_MS);
     const client = await this.take();
     try {
       const isKilled = !this.isCalm && this.random.chance(KILLED);
-      const isHeld = !this.isCalm && this.random.chance(HELD_OPEN);
-      if (!isKilled && !isHeld) return await run<T>(client, name, args);
+      const staysOpen = isHeld || (!this.isCalm && this.random.chance(HELD_OPEN));
+      if (!isKilled && !staysOpen) return await run<T>(client, name, args);
       await client.query('begin');
       try {
         const values = await run<T>(client, name, args);
-        await sleep(this.random.below(LONGEST_OPEN_MS + 1));
+        await sleep((isHeld ? LONGEST_OPEN_MS / 2 : 0) + this.random.below(LONGEST_OPEN_MS + 1));
         if (isKilled) throw new Died(name);
         await client.query('commit');
         return values;
@@ -74,8 +74,8 @@ export class Database {
     }
   }
 
-  async value<T>(name: string, args: unknown[]): Promise<T> {
-    return (await this.call<T>(name, args))[0]!;
+  async value<T>(name: string, args: unknown[], isHeld = false): Promise<T> {
+    return (await this.call<T>(name, args, isHeld))[0]!;
   }
 
   async rows<T>(text: string, values: unknown[] = []): Promise<T[]> {

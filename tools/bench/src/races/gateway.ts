@@ -139,10 +139,10 @@ export class Gateway {
     const givesUp = clock.ms >= deadline;
     // Slow, so that its last look and the sender come at the same time.
     if (givesUp && this.world.fault(dice, 0.25)) await clock.sleep(deadline + OFFER_GRACE_MS - clock.ms + dice.below(400));
-    if (this.ended.has(id)) run.reach('taking');
+    const isWatched = this.ended.has(id) && run.reach('taking');
     const letGo = clock.hold(LONGEST_REPLY_MS);
     try {
-      const taken = await this.take(id, givesUp, dice);
+      const taken = await this.take(id, givesUp, isWatched, dice);
       this.world.trace(run, `${text.sid}: ${givesUp ? 'gives up, ' : ''}${taken.state} ${taken.answer_id ?? ''}`);
       if (taken.state === 'send') return await this.write(run, text, taken.answer_id, dice);
       if (givesUp) this.world.due.add(run);
@@ -155,9 +155,9 @@ export class Gateway {
     }
   }
 
-  private async take(id: string, givesUp: boolean, dice: Random): Promise<Taken> {
-    if (dice.chance(0.5)) return this.takes.run({ id, givesUp });
-    return (await this.world.database.call<Taken>('messaging.take_reply', [[id], [givesUp], this.world.clock.now()]))[0]!;
+  private async take(id: string, givesUp: boolean, isWatched: boolean, dice: Random): Promise<Taken> {
+    if (dice.chance(0.5) && !isWatched) return this.takes.run({ id, givesUp });
+    return (await this.world.database.call<Taken>('messaging.take_reply', [[id], [givesUp], this.world.clock.now()], isWatched))[0]!;
   }
 
   /** The TwiML on its way to the carrier. */

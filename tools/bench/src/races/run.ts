@@ -41,12 +41,14 @@ export class Run {
     if (step.or) this.watchers.push({ moment: step.or.moment, left: step.or.nth, wake });
   }
 
-  /** Such a call is about to be made. */
-  reach(moment: Moment): void {
+  /** Such a call is about to be made. True: a step was waiting for it, and should find it under way. */
+  reach(moment: Moment): boolean {
+    const before = this.watchers.length;
     for (const watcher of this.watchers) {
       if (watcher.moment === moment && (watcher.left -= 1) < 0) watcher.wake();
     }
     this.watchers = this.watchers.filter(({ left }) => left >= 0);
+    return this.watchers.length < before;
   }
 
   /** Chance for one decision: the same seed and label give the same numbers, a label that is used again others. */

@@ -35,10 +35,10 @@ export const sendDue = (world: World, random: Random): Promise<void> => {
   const { clock, database } = world;
   return world.repeat(LOOK_MS, random, async () => {
     const letGo = clock.hold(LONGEST_SEND_MS);
-    for (const run of world.due) run.reach('sending');
+    const isWatched = [...world.due].filter((run) => run.reach('sending')).length > 0;
     world.due.clear();
     try {
-      const { sends } = await database.value<{ sends: Send[] }>('messaging.claim_due', [random.pick([1, 5, 25]), clock.now()]);
+      const { sends } = await database.value<{ sends: Send[] }>('messaging.claim_due', [random.pick([1, 5, 25]), clock.now()], isWatched);
       const isAlive = !world.fault(random, 0.02);
       await Promise.all(sends.map((send) => follow(world, send, isAlive)));
     } finally {
