@@ -17,13 +17,13 @@ language sql stable as $$
   limit 1
 $$;
 
--- Published: what routing needs to know of an agent at every turn; all null for one that does not exist.
+-- Published: what routing needs to know of an agent at every turn; no row for one that does not exist.
 do $$ begin
   if to_regtype('registry.agent_routing') is null then
     create type registry.agent_routing as (is_routable boolean, double_text text, has_phone_grant boolean);
   end if;
 end $$;
-create or replace function registry.routing_of(p_agent uuid) returns registry.agent_routing
+create or replace function registry.routing_of(p_agent uuid) returns setof registry.agent_routing
 language sql stable as $$
   select status in ('active', 'degraded', 'draining'), double_text, has_phone_grant from registry.agent_registry where id = p_agent
 $$;

@@ -28,41 +28,41 @@ create or replace function routing.receive_texts(p_texts routing.incoming[], p_n
 returns table (message_id uuid, session_id uuid, seq bigint, epoch integer, rings boolean, is_held boolean)
 language plpgsql as $$
 declare
-  v_mailboxes integer := (select count(distinct (t.contact_id, t.number_id, t.channel)) from unnest(p_texts) t);
-  v_new uuid[];
   v_sessions uuid[];
-  v_idle uuid[] := '{}';
+  v_new uuid[];
+  v_held uuid[];
+  v_idle uuid[];
   v_opened uuid[] := '{}';
   r record;
 begin
   loop
-    v_new := array(
-      select t.contact_id from unnest(p_texts) t left join lateral (
-        select id, last_text_at from routing.agent_sessions
-        where contact_id = t.contact_id and number_id = t.number_id and channel = t.channel and ended_at is null offset 0) s on true
-      where s.id is null or s.last_text_at < p_now - interval '24 hours');
-    if v_new <> '{}' then
+    -- By position: the live session of each text.
+    select array_agg(s.id order by t.n), array_agg(t.contact_id) filter (where s.id is null or s.last_text_at < p_now - interval '24 hours')
+    into v_sessions, v_new
+    from unnest(p_texts) with ordinality t(message_id, account_id, number_id, contact_id, channel, bound_agent_id, handle, n)
+    left join lateral (
+      select id, last_text_at from routing.agent_sessions
+      where contact_id = t.contact_id and number_id = t.number_id and channel = t.channel and ended_at is null offset 0) s on true;
+    if v_new is not null then
       -- An opt-out fences the sessions that it sees, so it must not come between us and our commit.
       perform messaging.hold_contacts(v_new);
+    end if;
+    if array_position(v_sessions, null) is not null then
       insert into routing.agent_sessions (account_id, number_id, contact_id, channel, handle, agent_id, bound_agent_id, last_text_at, started_at)
       select distinct on (t.contact_id, t.number_id, t.channel)
         t.account_id, t.number_id, t.contact_id, t.channel, t.handle, registry.pick_agent(t.account_id, t.bound_agent_id), t.bound_agent_id, p_now, p_now
-      from unnest(p_texts) t
-      where (select s.id from routing.agent_sessions s
-             where s.contact_id = t.contact_id and s.number_id = t.number_id and s.channel = t.channel and s.ended_at is null) is null
+      from unnest(p_texts) with ordinality t(message_id, account_id, number_id, contact_id, channel, bound_agent_id, handle, n)
+      where v_sessions[n] is null
       order by t.contact_id, t.number_id, t.channel
       on conflict (contact_id, number_id, channel, ended_at) do nothing;
+      continue;
     end if;
-    v_sessions := array(
-      select (select l.id from routing.agent_sessions l
-              where l.contact_id = t.contact_id and l.number_id = t.number_id and l.channel = t.channel and l.ended_at is null)
-      from unnest(p_texts) t);
     -- In id order, as every batch does: two of them cannot deadlock.
-    v_sessions := array(select s.id from routing.agent_sessions s where s.id = any (v_sessions) and s.ended_at is null order by s.id for no key update);
-    v_idle := array(select s.id from routing.agent_sessions s where s.id = any (v_sessions)
-      and s.last_text_at < p_now - interval '24 hours' and s.last_seq = s.done_seq and s.owner = 'agent');
+    select array_agg(s.id), array_agg(s.id) filter (where s.last_text_at < p_now - interval '24 hours' and s.last_seq = s.done_seq and s.owner = 'agent')
+    into v_held, v_idle
+    from (select * from routing.agent_sessions where id = any (v_sessions) and ended_at is null order by id for no key update) s;
     -- A session that ended while we waited for it is not among them: its text opens the next one.
-    exit when v_idle = '{}' and cardinality(v_sessions) = v_mailboxes;
+    exit when v_idle is null and v_held @> v_sessions;
     perform routing.end_session(x, p_now) from unnest(v_idle) x;
   end loop;
 
@@ -74,13 +74,11 @@ begin
       -- Quiet window after a busy turn: each text moves the start, the window's end does not move.
       run_after = case when s.turn_id is null and s.quiet_until > p_now then least(p_now + interval '400 milliseconds', s.quiet_until) else s.run_after end
     from (
-      select l.id, count(*) as count, array_agg(t.message_id order by t.n) as ids
+      select v_sessions[n] as id, count(*) as count, array_agg(t.message_id order by n) as ids
       from unnest(p_texts) with ordinality t(message_id, account_id, number_id, contact_id, channel, bound_agent_id, handle, n)
-      cross join lateral (select x.id from routing.agent_sessions x
-        where x.contact_id = t.contact_id and x.number_id = t.number_id and x.channel = t.channel and x.ended_at is null offset 0) l
-      group by l.id
+      group by v_sessions[n]
     ) m
-    where s.id = m.id and s.id = any (v_sessions) and s.owner = 'agent'
+    where s.id = m.id and s.id = any (v_held) and s.owner = 'agent'
     returning s.id, s.epoch, s.agent_id, s.lease_until, s.run_after, old.last_seq as last_seq, old.done_seq as done_seq, m.ids
   loop
     if r.last_seq = r.done_seq then v_opened := v_opened || r.id; end if;
@@ -89,19 +87,20 @@ begin
       rings := i = 1 and routing.wants_ring(r.lease_until, r.run_after, r.agent_id, p_now);
       return next;
     end loop;
-    v_sessions := array_remove(v_sessions, r.id);
+    v_held := array_remove(v_held, r.id);
   end loop;
   if v_opened <> '{}' then
     insert into routing.due_sessions (session_id, since) select x, p_now from unnest(v_opened) x on conflict on constraint due_sessions_pkey do update set since = p_now;
   end if;
 
   -- What is left belongs to a person.
-  if v_sessions <> '{}' then
-    update routing.agent_sessions set last_text_at = p_now where id = any (v_sessions);
+  if v_held <> '{}' then
+    update routing.agent_sessions set last_text_at = p_now where id = any (v_held);
     return query
-      select t.message_id, s.id, null::bigint, s.epoch, false, true from unnest(p_texts) t join routing.agent_sessions s
-        on s.contact_id = t.contact_id and s.number_id = t.number_id and s.channel = t.channel and s.ended_at is null
-      where s.id = any (v_sessions);
+      select t.message_id, s.id, null::bigint, s.epoch, false, true
+      from unnest(p_texts) with ordinality t(message_id, account_id, number_id, contact_id, channel, bound_agent_id, handle, n)
+      cross join lateral (select x.id, x.epoch from routing.agent_sessions x where x.id = v_sessions[n] offset 0) s
+      where s.id = any (v_held);
   end if;
 end $$;
 
@@ -110,7 +109,7 @@ end $$;
 create or replace function routing.wants_ring(p_lease_until timestamptz, p_run_after timestamptz, p_agent uuid, p_now timestamptz) returns boolean
 language plpgsql stable as $$
 begin
-  if p_lease_until > p_now then return (registry.routing_of(p_agent)).double_text = 'merge'; end if;
+  if p_lease_until > p_now then return (select a.double_text from registry.routing_of(p_agent) a) = 'merge'; end if;
   return p_run_after <= p_now;
 end $$;
 
@@ -185,11 +184,12 @@ language sql as $$
   select id from moved where has_work
 $$;
 
--- Published: the epochs that sends must match, read under a lock that STOP, takeover and session end also take, in id order:
--- whoever commits first decides, and nothing is handed out after a STOP has committed.
-create or replace function routing.hold_epochs(p_sessions uuid[]) returns table (session_id uuid, epoch integer)
-language sql as $$ select id, epoch from routing.agent_sessions where id = any (p_sessions) order by id for share $$;
-
+-- Published: the epochs that sends must match, by session id, read under a lock that STOP, takeover and session end also
+-- take, in id order: whoever commits first decides, and nothing is handed out after a STOP has committed.
+create or replace function routing.hold_epochs(p_sessions uuid[]) returns jsonb
+language sql as $$
+  select coalesce(jsonb_object_agg(id, epoch), '{}') from (select id, epoch from routing.agent_sessions where id = any (p_sessions) order by id for share) s
+$$;
 
 -- Published: the live session of a number and a contact, or null.
 create or replace function routing.live_session_of(p_number uuid, p_contact uuid, p_channel text) returns uuid

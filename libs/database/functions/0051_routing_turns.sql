@@ -1,125 +1,119 @@
--- Takes the right to run the session's next turn, if there is one to run now. p_lease: how long without a heartbeat.
--- Returns {outcome, …}: claimed (with everything a turn needs) | running | later (at) | nothing | no_agent | closed. Its
--- alert, if there is one, is for the caller to raise.
-create or replace function routing.claim_turn(p_session uuid, p_now timestamptz, p_lease interval) returns jsonb
+-- Takes the right to run the next turn of these sessions, of each that has one to run now. p_lease: how long without a
+-- heartbeat. Returns for each {outcome, …}: claimed (with everything a turn needs) | running | later (at) | nothing |
+-- no_agent | closed. An alert in it is raised already.
+-- Rows are locked in id order, so two batches cannot deadlock. The commit need not wait for the disk: a claim that a crash
+-- takes back is claimed again.
+create or replace function routing.claim_turns(p_sessions uuid[], p_now timestamptz, p_lease interval) returns setof json
 language plpgsql as $$
 declare
   s routing.agent_sessions;
-  t routing.turns;
-  v_texts jsonb;
-  v_superseded uuid;
-  a registry.agent_routing;
-  v_is_new boolean;
-  v_verdict text;
-begin
-  select * into s from routing.agent_sessions where id = p_session for no key update;
-  if not found or s.ended_at is not null or s.last_seq = s.done_seq then
-    delete from routing.due_sessions where session_id = p_session;
-    return jsonb_build_object('outcome', 'nothing', 'session_id', p_session);
-  end if;
-
-  if s.turn_id is not null then
-    select * into t from routing.turns where id = s.turn_id;
-  end if;
-  a := registry.routing_of(s.agent_id);
-
-  if s.lease_until > p_now then
-    -- A fenced turn still runs out; nothing joins it. Otherwise `merge` replaces a young turn by one with all texts.
-    if t.epoch <> s.epoch or t.to_seq = s.last_seq or p_now >= t.started_at + interval '2 seconds'
-       or a.double_text is distinct from 'merge' then
-      return jsonb_build_object('outcome', 'running', 'session_id', s.id);
-    end if;
-    update routing.turns set status = 'superseded', ended_at = p_now where id = t.id;
-    v_superseded := t.id;
-  elsif s.run_after > p_now then
-    return jsonb_build_object('outcome', 'later', 'session_id', s.id, 'at', s.run_after);
-  end if;
-
-  -- A lease that ran out on a fenced turn: nobody will complete it.
-  if t.id is not null and v_superseded is null and t.epoch <> s.epoch then
-    update routing.turns set status = 'fenced', ended_at = p_now where id = t.id and status = 'running';
-    t := null;
-  end if;
-
-  if a.is_routable is not true then
-    s.agent_id := registry.pick_agent(s.account_id, s.bound_agent_id, s.agent_id);
-    a := registry.routing_of(s.agent_id);
-  end if;
-
-  v_is_new := t.id is null or v_superseded is not null;
-  if v_is_new then
-    v_texts := messaging.leading_texts(s.waiting, case when a.double_text = 'enqueue' then 1 else 50 end);
-    t.started_at := coalesce(t.started_at, p_now);
-    t.id := uuidv7();
-    t.epoch := s.epoch;
-    t.from_seq := s.done_seq + 1;
-    t.to_seq := s.done_seq + jsonb_array_length(v_texts);
-    t.message_ids := s.waiting[1 : jsonb_array_length(v_texts)];
-    t.attempts := 0;
-    t.deadline := (v_texts -> 0 ->> 'at')::timestamptz + interval '30 seconds';
-  else
-    v_texts := messaging.leading_texts(t.message_ids, cardinality(t.message_ids));
-  end if;
-  v_verdict := case when p_now >= t.deadline then 'turn_deadline' when t.attempts >= 3 then 'turn_attempts' when s.agent_id is null then 'no_agent' end;
-  if v_verdict is null then
-    t.attempts := t.attempts + 1;
-    s.lease_token := gen_random_uuid();
-    s.lease_until := p_now + p_lease;
-    s.run_after := '-infinity';
-  else
-    s.lease_token := null;
-    s.lease_until := null;
-    s.run_after := least(p_now + interval '1 second', t.deadline);
-  end if;
-  if v_is_new then
-    insert into routing.turns (id, account_id, session_id, agent_id, epoch, from_seq, to_seq, message_ids, attempts, started_at, deadline)
-    values (t.id, s.account_id, s.id, s.agent_id, t.epoch, t.from_seq, t.to_seq, t.message_ids, t.attempts, t.started_at, t.deadline);
-  else
-    update routing.turns set attempts = t.attempts, agent_id = s.agent_id where id = t.id;
-  end if;
-  update routing.agent_sessions set turn_id = t.id, agent_id = s.agent_id, quiet_until = null,
-    lease_token = s.lease_token, lease_until = s.lease_until, run_after = s.run_after where id = s.id;
-  if v_verdict = 'no_agent' then
-    return jsonb_build_object('outcome', 'no_agent', 'session_id', s.id, 'at', s.run_after, 'alert',
-      jsonb_build_object('account_id', s.account_id, 'kind', 'no_agent', 'severity', 'critical', 'subject', s.account_id, 'details', '{}'::jsonb));
-  elsif v_verdict is not null then
-    return routing.close_turn(s.id, t.id, v_verdict, p_now);
-  end if;
-
-  return jsonb_build_object(
-    'outcome', 'claimed', 'session_id', s.id, 'turn_id', t.id, 'lease_token', s.lease_token, 'agent_id', s.agent_id, 'account_id', s.account_id,
-    'attempt', t.attempts, 'is_first', t.from_seq = 1, 'deadline', t.deadline, 'superseded', v_superseded, 'handle', s.handle, 'channel', s.channel,
-    'contact_id', s.contact_id, 'phone', case when a.has_phone_grant then messaging.phone_of(s.contact_id) end, 'state', s.state, 'since', s.started_at,
-    'texts', v_texts);
-end $$;
-
--- Claims several at once, with what their agents are told of the past: one round trip and one commit. Rows are locked in
--- id order, so two batches cannot deadlock. The commit need not wait for the disk: a claim that a crash takes back is
--- claimed again.
-create or replace function routing.claim_turns(p_sessions uuid[], p_now timestamptz, p_lease interval) returns setof jsonb
-language plpgsql as $$
-declare
-  v_session uuid;
-  v_claims jsonb[] := '{}';
+  v_ready uuid[] := '{}';
+  v_obstacle jsonb;
+  v_ends jsonb[] := '{}';
   r record;
 begin
   perform set_config('synchronous_commit', 'off', true);
-  -- A turn that is closed locks texts: no session may be waited for after that.
-  if cardinality(p_sessions) > 1 then
-    perform from routing.agent_sessions where id = any (p_sessions) order by id for no key update;
+  for s in select * from routing.agent_sessions where id = any (p_sessions) order by id for no key update loop
+    if s.turn_id is null and s.run_after <= p_now and s.ended_at is null and s.last_seq > s.done_seq then
+      v_ready := v_ready || s.id;
+      continue;
+    end if;
+    v_obstacle := routing.obstacle(s, p_now);
+    if v_obstacle is null then
+      v_ready := v_ready || s.id;
+    else
+      return next (v_obstacle || jsonb_build_object('session_id', s.id))::json;
+    end if;
+  end loop;
+  if v_ready = '{}' then return; end if;
+
+  for r in
+    -- A running turn without a lease is tried again. Any other end makes a new turn, young as long as the one it replaces was.
+    with session as (
+      select m.*, g.agent_id as chosen_id, a.double_text, a.has_phone_grant, t.last, coalesce((t.last).status = 'running', false) as is_retry
+      from unnest(v_ready) x(id)
+      cross join lateral (select * from routing.agent_sessions where id = x.id offset 0) m
+      left join lateral (select t as last from routing.turns t where id = m.turn_id offset 0) t on true
+      left join lateral registry.routing_of(m.agent_id) has on true
+      cross join lateral (
+        select case when has.is_routable then m.agent_id else registry.pick_agent(m.account_id, m.bound_agent_id, m.agent_id) end as agent_id offset 0) g
+      left join lateral registry.routing_of(g.agent_id) a on true
+    ), ready as (
+      select m.*, x.texts,
+        case when is_retry then (last).id else uuidv7() end as new_turn_id,
+        case when is_retry then (last).epoch else epoch end as turn_epoch,
+        case when is_retry then (last).from_seq else done_seq + 1 end as from_seq,
+        case when is_retry then (last).to_seq else done_seq + x.count end as to_seq,
+        case when is_retry then (last).message_ids else waiting[1 : x.count] end as message_ids,
+        case when is_retry then (last).attempts else 0 end as attempts,
+        case when is_retry or (last).status = 'superseded' then (last).started_at else p_now end as turn_started_at,
+        case when is_retry then (last).deadline else x.first_at + interval '30 seconds' end as deadline,
+        gen_random_uuid() as token
+      from session m
+      cross join lateral messaging.leading_texts(
+        case when is_retry then (last).message_ids else waiting end, case when double_text = 'enqueue' and not is_retry then 1 else 50 end) x
+    ), judged as (
+      select *, case when p_now >= deadline then 'turn_deadline' when attempts >= 3 then 'turn_attempts' when chosen_id is null then 'no_agent' end as verdict
+      from ready
+    ), stored as (
+      insert into routing.turns (id, account_id, session_id, agent_id, epoch, from_seq, to_seq, message_ids, attempts, started_at, deadline)
+      select new_turn_id, account_id, id, chosen_id, turn_epoch, from_seq, to_seq, message_ids,
+        attempts + case when verdict is null then 1 else 0 end, turn_started_at, deadline
+      from judged
+      on conflict (id) do update set attempts = excluded.attempts, agent_id = excluded.agent_id
+    ), leased as (
+      update routing.agent_sessions m set turn_id = j.new_turn_id, agent_id = j.chosen_id, quiet_until = null,
+        lease_token = case when j.verdict is null then j.token end,
+        lease_until = case when j.verdict is null then p_now + p_lease end,
+        run_after = case when j.verdict is null then '-infinity' else least(p_now + interval '1 second', j.deadline) end
+      from judged j where m.id = j.id and m.id = any (v_ready)
+    )
+    select id, account_id, new_turn_id, verdict, deadline, case when verdict is null then json_build_object(
+      'outcome', 'claimed', 'session_id', id, 'turn_id', new_turn_id, 'lease_token', token, 'agent_id', chosen_id, 'account_id', account_id,
+      'attempt', attempts + 1, 'deadline', deadline, 'superseded', case when (last).status = 'superseded' then (last).id end,
+      'handle', handle, 'channel', channel, 'contact_id', contact_id, 'phone', case when has_phone_grant then messaging.phone_of(contact_id) end,
+      'state', state, 'texts', texts,
+      'history', case when from_seq = 1 then '[]' else (select h from messaging.history(contact_id, id, started_at) h) end) end as claim
+    from judged
+  loop
+    if r.verdict is null then
+      return next r.claim;
+    elsif r.verdict = 'no_agent' then
+      v_ends := v_ends || jsonb_build_object('outcome', 'no_agent', 'session_id', r.id, 'at', least(p_now + interval '1 second', r.deadline), 'alert',
+        jsonb_build_object('account_id', r.account_id, 'kind', 'no_agent', 'severity', 'critical', 'subject', r.account_id, 'details', '{}'::jsonb));
+    else
+      v_ends := v_ends || routing.close_turn(r.id, r.new_turn_id, r.verdict, p_now);
+    end if;
+  end loop;
+  if v_ends <> '{}' then
+    return query select routing.with_alert(e, p_now)::json from unnest(v_ends) e order by e #>> '{alert,kind}', e #>> '{alert,subject}';
   end if;
-  for v_session in select distinct x from unnest(p_sessions) x order by x loop
-    v_claims := v_claims || routing.claim_turn(v_session, p_now, p_lease);
-  end loop;
-  for r in select c, i from unnest(v_claims) with ordinality x(c, i) where c ? 'alert' order by c #>> '{alert,kind}', c #>> '{alert,subject}' loop
-    v_claims[r.i] := routing.with_alert(r.c, p_now);
-  end loop;
-  return query
-    select case when c ->> 'outcome' = 'claimed'
-      then c || jsonb_build_object('history', case when (c ->> 'is_first')::boolean then '[]'
-        else messaging.history((c ->> 'contact_id')::uuid, (c ->> 'session_id')::uuid, (c ->> 'since')::timestamptz) end)
-      else c end
-    from unnest(v_claims) c;
+end $$;
+
+-- Why a session that is not idle cannot be claimed now; null: it can. Ends a turn that nobody will complete.
+create or replace function routing.obstacle(s routing.agent_sessions, p_now timestamptz) returns jsonb
+language plpgsql as $$
+declare t routing.turns;
+begin
+  if s.ended_at is not null or s.last_seq = s.done_seq then
+    delete from routing.due_sessions where session_id = s.id;
+    return jsonb_build_object('outcome', 'nothing');
+  end if;
+  select * into t from routing.turns where id = s.turn_id;
+  if s.lease_until > p_now then
+    -- A fenced turn still runs out; nothing joins it. Otherwise `merge` replaces a young turn by one with all texts.
+    if t.epoch <> s.epoch or t.to_seq = s.last_seq or p_now >= t.started_at + interval '2 seconds'
+       or (select a.double_text from registry.routing_of(s.agent_id) a) is distinct from 'merge' then
+      return jsonb_build_object('outcome', 'running');
+    end if;
+    update routing.turns set status = 'superseded', ended_at = p_now where id = t.id;
+  elsif s.run_after > p_now then
+    return jsonb_build_object('outcome', 'later', 'at', s.run_after);
+  elsif t.epoch <> s.epoch then
+    -- Its lease ran out.
+    update routing.turns set status = 'fenced', ended_at = p_now where id = t.id and status = 'running';
+  end if;
+  return null;
 end $$;
 
 -- Sessions that a sweeper should claim: a text waits, no live lease, not too early, and the doorbell had its chance.
@@ -145,76 +139,86 @@ begin
     update routing.agent_sessions s set lease_until = p_now + p_lease from mine where s.id = mine.id returning s.lease_token;
 end $$;
 
--- Frees a locked session after a turn's end. Texts that came meanwhile start a quiet window (coalesce, merge) or run at
--- once (enqueue). Returns the session as it is then.
-create or replace function routing.finish_turn(s routing.agent_sessions, p_to_seq bigint, p_state jsonb, p_now timestamptz) returns routing.agent_sessions
+-- Ends turns whose sessions the caller has locked: stores their answers and frees the sessions. Texts that came meanwhile
+-- start a quiet window (coalesce, merge) or run at once (enqueue). A turn of an older epoch ends as fenced; its answer is
+-- stored and never leaves.
+-- Returns for each {outcome: answered | apologised | fenced, turn_id, session_id, waiters, is_due, more_at}.
+create or replace function routing.end_turns(p_ends routing.turn_end[], p_now timestamptz) returns setof jsonb
 language plpgsql as $$
 declare
-  v_has_more boolean := s.last_seq > p_to_seq;
-  v_quiet_until timestamptz;
-  v_run_after timestamptz := '-infinity';
+  v_sessions uuid[] := array(select e.session_id from unnest(p_ends) e);
+  v_turns uuid[] := array(select e.turn_id from unnest(p_ends) e);
+  v_answers messaging.answer[];
+  v_more jsonb;
+  v_idle uuid[];
+  v_busy uuid[];
 begin
-  if v_has_more and (registry.routing_of(s.agent_id)).double_text is distinct from 'enqueue' then
-    v_quiet_until := p_now + interval '2 seconds';
-    v_run_after := greatest(p_now, least(s.last_text_at + interval '400 milliseconds', v_quiet_until));
-  end if;
-  update routing.agent_sessions set
-    done_seq = p_to_seq,
-    waiting = waiting[p_to_seq - s.done_seq + 1 :],
-    state = coalesce(p_state, state),
-    turn_id = null, lease_token = null, lease_until = null,
-    run_after = v_run_after, quiet_until = v_quiet_until,
-    reply_streak = case when last_reply_at >= p_now - interval '30 seconds' then reply_streak + 1 else 1 end,
-    last_reply_at = p_now
-  where id = s.id returning * into s;
-  if v_has_more then
-    update routing.due_sessions set since = p_now where session_id = s.id;
-  else
-    delete from routing.due_sessions where session_id = s.id;
-  end if;
-  return s;
-end $$;
+  with ended as (
+    update routing.turns t set status = case when t.epoch = s.epoch then e.status else 'fenced' end, ended_at = p_now, draft = null,
+      failure = case when e.reason is null then t.failure else coalesce(t.failure, '{}') || jsonb_build_object('closed_by', e.reason) end
+    from unnest(p_ends) e
+    cross join lateral (select epoch, last_seq, agent_id from routing.agent_sessions where id = e.session_id offset 0) s
+    where t.id = e.turn_id and t.id = any (v_turns)
+    returning t.id as turn_id, t.session_id, t.status = 'fenced' as is_fenced, t.epoch, t.to_seq, t.message_ids, e.parts, e.state, e.hops,
+      case when s.last_seq > t.to_seq and (select a.double_text from registry.routing_of(s.agent_id) a) is distinct from 'enqueue'
+        then p_now + interval '2 seconds' end as quiet_until
+  ), freed as (
+    update routing.agent_sessions s set turn_id = null, lease_token = null, lease_until = null,
+      done_seq = e.to_seq, waiting = s.waiting[e.to_seq - s.done_seq + 1 :], state = coalesce(e.state, s.state),
+      run_after = case when e.quiet_until is null then '-infinity' else greatest(p_now, least(s.last_text_at + interval '400 milliseconds', e.quiet_until)) end,
+      quiet_until = e.quiet_until,
+      reply_streak = case when s.last_reply_at >= p_now - interval '30 seconds' then s.reply_streak + 1 else 1 end, last_reply_at = p_now
+    from ended e where s.id = e.session_id and not e.is_fenced and s.id = any (v_sessions)
+    returning s.account_id, s.id, s.contact_id, s.reply_streak, s.last_seq > s.done_seq as has_more, s.run_after, e.*
+  ), void as (
+    update routing.agent_sessions s set turn_id = null, lease_token = null, lease_until = null
+    from ended e where s.id = e.session_id and e.is_fenced and s.id = any (v_sessions)
+    returning s.account_id, s.id, s.contact_id, null::integer as reply_streak, s.last_seq > s.done_seq as has_more, s.run_after, e.*
+  )
+  select array_agg((x.account_id, x.id, x.contact_id, x.turn_id, x.epoch, x.to_seq, x.message_ids, x.parts, x.hops, x.reply_streak)::messaging.answer),
+    coalesce(jsonb_object_agg(x.turn_id, greatest(x.run_after, p_now)) filter (where x.has_more), '{}'),
+    array_agg(x.id) filter (where not x.has_more and not x.is_fenced), array_agg(x.id) filter (where x.has_more and not x.is_fenced)
+  into v_answers, v_more, v_idle, v_busy
+  from (select * from freed union all select * from void) x;
 
--- When the session's next turn may start; null: nothing waits.
-create or replace function routing.more_at(s routing.agent_sessions, p_now timestamptz) returns timestamptz
-language sql immutable as $$ select case when s.last_seq > s.done_seq then greatest(s.run_after, p_now) end $$;
+  delete from routing.due_sessions where session_id = any (v_idle);
+  if v_busy is not null then
+    update routing.due_sessions set since = p_now where session_id = any (v_busy);
+  end if;
+  return query
+    select jsonb_build_object('outcome', case when a.reply_streak is null then 'fenced' else e.status end, 'turn_id', e.turn_id, 'session_id', e.session_id,
+      'more_at', v_more -> (e.turn_id::text)) || x.stored
+    from messaging.store_answers(v_answers, p_now) x
+    join unnest(p_ends) e on e.turn_id = x.turn_id
+    join unnest(v_answers) a on a.turn_id = x.turn_id;
+end $$;
 
 -- Stores the answers of turns whose leases the caller still holds, and frees their sessions.
 -- p_items: [{session_id, turn_id, lease_token, parts: [{body, segments, encoding}], state?, hops: [...]}].
--- Returns for each {outcome: answered | fenced | void, turn_id, session_id, waiters, is_due, more_at}.
+-- Returns for each what `end_turns` does, or {outcome: void, turn_id, session_id}.
 -- The commit need not wait for the disk: whatever acts on an answer (take_replies, the sender's claim) commits durably
 -- after it, and the log is flushed in order.
 create or replace function routing.complete_turns(p_items jsonb, p_now timestamptz) returns setof jsonb
 language plpgsql as $$
 declare
-  v_item jsonb;
-  s routing.agent_sessions;
-  t routing.turns;
-  v_ends jsonb := '{}';
-  v_answers messaging.answer[] := '{}';
+  v_ends routing.turn_end[];
+  v_void jsonb[];
 begin
   perform set_config('synchronous_commit', 'off', true);
-  for v_item in select x from jsonb_array_elements(p_items) x order by (x ->> 'session_id')::uuid loop
-    select * into s from routing.agent_sessions
-    where id = (v_item ->> 'session_id')::uuid and lease_token = (v_item ->> 'lease_token')::uuid and turn_id = (v_item ->> 'turn_id')::uuid
-    for no key update;
-    if not found then
-      return next jsonb_build_object('outcome', 'void', 'turn_id', v_item -> 'turn_id', 'session_id', v_item -> 'session_id');
-      continue;
-    end if;
-    update routing.turns set status = case when epoch = s.epoch then 'answered' else 'fenced' end, ended_at = p_now, draft = null
-    where id = s.turn_id returning * into t;
-    if t.status = 'fenced' then
-      update routing.agent_sessions set turn_id = null, lease_token = null, lease_until = null where id = s.id;
-    else
-      s := routing.finish_turn(s, t.to_seq, nullif(v_item -> 'state', 'null'), p_now);
-    end if;
-    v_answers := v_answers || (s.account_id, s.id, s.contact_id, t.id, t.epoch, t.to_seq, t.message_ids, v_item -> 'parts', v_item -> 'hops',
-      case when t.status = 'answered' then s.reply_streak end)::messaging.answer;
-    v_ends := v_ends || jsonb_build_object(t.id, jsonb_build_object('outcome', t.status, 'turn_id', t.id, 'session_id', s.id, 'more_at', routing.more_at(s, p_now)));
-  end loop;
-  if v_answers = '{}' then return; end if;
-  return query select (v_ends -> (x.turn_id::text)) || x.stored from messaging.store_answers(v_answers, p_now) x;
+  perform from routing.agent_sessions where id = any (array(select (x ->> 'session_id')::uuid from jsonb_array_elements(p_items) x)) order by id for no key update;
+  select array_agg((s.id, s.turn_id, 'answered', x -> 'parts', nullif(x -> 'state', 'null'), x -> 'hops', null)::routing.turn_end) filter (where s.id is not null),
+    array_agg(jsonb_build_object('outcome', 'void', 'turn_id', x -> 'turn_id', 'session_id', x -> 'session_id')) filter (where s.id is null)
+  into v_ends, v_void
+  from jsonb_array_elements(p_items) x
+  left join lateral (
+    select id, turn_id from routing.agent_sessions
+    where id = (x ->> 'session_id')::uuid and lease_token = (x ->> 'lease_token')::uuid and turn_id = (x ->> 'turn_id')::uuid offset 0) s on true;
+  if v_void is not null then
+    return query select unnest(v_void);
+  end if;
+  if v_ends is not null then
+    return query select routing.end_turns(v_ends, p_now);
+  end if;
 end $$;
 
 -- An attempt failed: frees the lease, and either sets the time of the next attempt or closes the turn with an apology.
@@ -241,24 +245,21 @@ begin
   return jsonb_build_object('outcome', 'retry', 'turn_id', t.id, 'session_id', s.id, 'more_at', least(p_now + p_pause, t.deadline));
 end $$;
 
--- Closes a turn without an agent's answer: the account's apology goes out instead, an alert is described, the session goes on.
+-- Closes a locked session's turn without an agent's answer: the account's apology goes out instead, an alert is described,
+-- the session goes on.
 create or replace function routing.close_turn(p_session uuid, p_turn_id uuid, p_reason text, p_now timestamptz) returns jsonb
 language plpgsql as $$
 declare
-  s routing.agent_sessions;
   t routing.turns;
-  v_apology jsonb;
+  v_end jsonb;
 begin
-  update routing.turns set status = 'apologised', ended_at = p_now, draft = null,
-    failure = coalesce(failure, '{}') || jsonb_build_object('closed_by', p_reason) where id = p_turn_id returning * into t;
-  select * into s from routing.agent_sessions where id = p_session;
-  s := routing.finish_turn(s, t.to_seq, null, p_now);
-  select stored into v_apology from messaging.store_answers(array[(s.account_id, s.id, s.contact_id, t.id, t.epoch, t.to_seq, t.message_ids,
-    jsonb_build_array(jsonb_build_object('body', security.account_text(s.account_id, 'apology'), 'segments', 1, 'encoding', 'GSM-7')),
-    jsonb_build_array(jsonb_build_object('hop', 'apologised', 'at', p_now, 'by', 'mcp-adapter', 'reason', p_reason)), s.reply_streak)::messaging.answer], p_now);
-  return v_apology || jsonb_build_object('outcome', 'closed', 'turn_id', t.id, 'session_id', s.id, 'reason', p_reason, 'more_at', routing.more_at(s, p_now),
-      'alert', jsonb_build_object('account_id', s.account_id, 'kind', 'turn_apologised', 'severity', 'warning', 'subject', coalesce(t.agent_id::text, 'no agent'),
-        'details', jsonb_build_object('turn_id', t.id, 'reason', p_reason, 'failure', t.failure)));
+  select * into t from routing.turns where id = p_turn_id;
+  v_end := routing.end_turns(array[(p_session, t.id, 'apologised',
+    jsonb_build_array(jsonb_build_object('body', security.account_text(t.account_id, 'apology'), 'segments', 1, 'encoding', 'GSM-7')), null,
+    jsonb_build_array(jsonb_build_object('hop', 'apologised', 'at', p_now, 'by', 'mcp-adapter', 'reason', p_reason)), p_reason)::routing.turn_end], p_now);
+  return v_end || jsonb_build_object('outcome', 'closed', 'reason', p_reason, 'alert', jsonb_build_object('account_id', t.account_id,
+    'kind', 'turn_apologised', 'severity', 'warning', 'subject', coalesce(t.agent_id::text, 'no agent'),
+    'details', jsonb_build_object('turn_id', t.id, 'reason', p_reason, 'failure', coalesce(t.failure, '{}') || jsonb_build_object('closed_by', p_reason))));
 end $$;
 
 -- Raises the alert that a claim or a turn's end describes. The last thing that a transaction does: many wait for the same
@@ -274,7 +275,7 @@ create or replace function routing.turn_context(p_turn_id uuid) returns jsonb
 language sql stable as $$
   select jsonb_build_object('turn_id', t.id, 'session_id', s.id,
     'message', messaging.joined_text(t.message_ids), 'message_ids', to_jsonb(t.message_ids),
-    'history', messaging.history(s.contact_id, s.id, s.started_at),
+    'history', (select h from messaging.history(s.contact_id, s.id, s.started_at) h),
     'session_state', s.state, 'first_contact', t.from_seq = 1)
   from routing.turns t cross join lateral (select * from routing.agent_sessions where id = t.session_id offset 0) s
   where t.id = p_turn_id and t.status = 'running' and s.turn_id = t.id

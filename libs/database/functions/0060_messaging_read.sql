@@ -1,38 +1,34 @@
 -- Published to routing: the first texts of a mailbox that belong in one turn, in order: [{id, body, media, at, traceparent}].
--- A text that came by POST /mcp/chat is a turn of its own, since its answer goes to another place. A loop over the
--- primary key: a join's cached plan may have been made when the table was empty.
-create or replace function messaging.leading_texts(p_ids uuid[], p_limit integer) returns jsonb
-language plpgsql stable as $$
-declare
-  v_id uuid;
-  m record;
-  v_texts jsonb := '[]';
-  v_is_chat boolean;
-begin
-  foreach v_id in array p_ids[1 : p_limit] loop
-    select id, body, media, created_at as at, channel, traceparent into m from messaging.message_history where id = v_id;
-    exit when v_is_chat is not null and (v_is_chat or m.channel = 'api');
-    v_is_chat := m.channel = 'api';
-    v_texts := v_texts || jsonb_build_object('id', m.id, 'body', m.body, 'media', m.media, 'at', m.at, 'traceparent', m.traceparent);
-  end loop;
-  return v_texts;
-end $$;
+-- A text that came by POST /mcp/chat is a turn of its own, since its answer goes to another place. As all functions that
+-- return sets and stand in FROM, it becomes part of the statement that uses it.
+create or replace function messaging.leading_texts(p_ids uuid[], p_limit integer) returns table (texts json, count integer, first_at timestamptz)
+language sql stable as $$
+  select json_agg(json_build_object('id', id, 'body', body, 'media', media, 'at', created_at, 'traceparent', traceparent) order by n),
+    count(*)::integer, min(created_at) filter (where n = 1)
+  from (
+    select i.n, m.*, min(i.n) filter (where m.channel = 'api') over () as first_chat
+    from unnest(p_ids[1 : p_limit]) with ordinality i(id, n)
+    cross join lateral (select id, body, media, created_at, traceparent, channel from messaging.message_history where id = i.id offset 0) m
+  ) x
+  where first_chat is null or n < greatest(first_chat, 2)
+$$;
 
 create or replace function messaging.joined_text(p_ids uuid[]) returns text
 language sql stable as $$
-  select string_agg(x ->> 'body', E'\n') from jsonb_array_elements(messaging.leading_texts(p_ids, cardinality(p_ids))) x
+  select string_agg(x ->> 'body', E'\n') from messaging.leading_texts(p_ids, cardinality(p_ids)) t cross join json_array_elements(t.texts) x
 $$;
 
 -- Published to routing: the last messages of a session, oldest first: [{role, content, timestamp}]. Texts that wait for
 -- their answer are not history yet; answers that never left are not either. The limit is a literal: with a parameter the
 -- generic plan expects a tenth of the table and sorts.
-create or replace function messaging.history(p_contact uuid, p_session uuid, p_since timestamptz) returns jsonb
+create or replace function messaging.history(p_contact uuid, p_session uuid, p_since timestamptz) returns setof json
 language sql stable as $$
-  select coalesce(jsonb_agg(jsonb_build_object('role', h.role, 'content', h.body, 'timestamp', h.created_at) order by h.id), '[]')
-  from (
+  select coalesce(json_agg(json_build_object('role', h.role, 'content', h.body, 'timestamp', h.created_at) order by h.id), '[]')
+  from (select platform.uuid_at(p_since - interval '1 minute') as id offset 0) since
+  cross join lateral (
     select id, case direction when 'inbound' then 'user' else 'assistant' end as role, body, created_at
     from messaging.message_history
-    where contact_id = p_contact and id >= platform.uuid_at(p_since - interval '1 minute') and session_id = p_session
+    where contact_id = p_contact and id >= since.id and session_id = p_session
       and status not in ('waiting', 'closed', 'fenced', 'refused')
     order by id desc limit 20
   ) h

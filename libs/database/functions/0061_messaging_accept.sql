@@ -48,6 +48,7 @@ create or replace function messaging.accept_inbound(p_texts jsonb, p_now timesta
 language plpgsql as $$
 declare
   v_numbers uuid[];
+  v_agents uuid[];
   v_ids uuid[];
   v_new uuid[];
   v_intent text := p_texts -> 0 ->> 'intent';
@@ -67,11 +68,14 @@ begin
     return;
   end if;
 
-  -- Ours are the numbers of the account whose signature the webhook carries.
-  select array_agg(n.id order by i), array_agg(case when n.id is not null then uuidv7() end order by i) into v_numbers, v_ids
+  -- By position: the number, if it is one of the account whose signature the webhook carries, and the contact.
+  select array_agg(n.id order by i), array_agg(n.agent_id order by i), array_agg(case when n.id is not null then uuidv7() end order by i),
+    array_agg(c.id order by i), coalesce(array_agg(c.id) filter (where 'all' = any (c.suppressed)), '{}')
+  into v_numbers, v_agents, v_ids, v_contacts, v_out
   from jsonb_array_elements(p_texts) with ordinality x(t, i)
-  left join lateral (select id from messaging.phone_numbers
-                     where phone_number = t ->> 'to' and released_at is null and account_id = (t ->> 'account_id')::uuid offset 0) n on true;
+  left join lateral (select id, agent_id from messaging.phone_numbers
+                     where phone_number = t ->> 'to' and released_at is null and account_id = (t ->> 'account_id')::uuid offset 0) n on true
+  left join lateral (select id, suppressed from messaging.contacts where account_id = (t ->> 'account_id')::uuid and phone = t ->> 'from' offset 0) c on true;
 
   -- The dedupe: one row a carrier id. Whoever comes second, in this batch or another, adds nothing.
   with taken as (
@@ -82,25 +86,24 @@ begin
   select array_agg(message_id) into v_new from taken;
 
   if v_new is not null then
-    insert into messaging.contacts (account_id, phone)
-    select distinct (t ->> 'account_id')::uuid, t ->> 'from' from jsonb_array_elements(p_texts) with ordinality x(t, i)
-    where v_ids[i] = any (v_new)
-      and (select c.id from messaging.contacts c where c.account_id = (t ->> 'account_id')::uuid and c.phone = t ->> 'from') is null
-    order by 2 on conflict do nothing;
-
-    -- By position, as v_ids: the contact, and whether it is opted out.
-    select array_agg(c.id order by i), coalesce(array_agg(c.id order by i) filter (where 'all' = any (c.suppressed)), '{}') into v_contacts, v_out
-    from jsonb_array_elements(p_texts) with ordinality x(t, i)
-    left join lateral (select id, suppressed from messaging.contacts where account_id = (t ->> 'account_id')::uuid and phone = t ->> 'from' offset 0) c on true;
+    if array_position(v_contacts, null) is not null then
+      insert into messaging.contacts (account_id, phone)
+      select distinct (t ->> 'account_id')::uuid, t ->> 'from' from jsonb_array_elements(p_texts) with ordinality x(t, i)
+      where v_ids[i] = any (v_new) and v_contacts[i] is null
+      order by 2 on conflict do nothing;
+      -- One that another made meanwhile may be opted out already.
+      select array_agg(c.id order by i), coalesce(array_agg(c.id) filter (where 'all' = any (c.suppressed)), '{}') into v_contacts, v_out
+      from jsonb_array_elements(p_texts) with ordinality x(t, i)
+      left join lateral (select id, suppressed from messaging.contacts where account_id = (t ->> 'account_id')::uuid and phone = t ->> 'from' offset 0) c on true;
+    end if;
 
     if v_intent is not null then
       v_intent := messaging.obey(v_contacts[1], v_intent, p_texts -> 0, v_ids[1], p_now);
     end if;
     if v_intent is null then
       v_incoming := array(
-        select (v_ids[i], n.account_id, n.id, v_contacts[i], t ->> 'channel', n.agent_id, t ->> 'handle')::routing.incoming
+        select (v_ids[i], t ->> 'account_id', v_numbers[i], v_contacts[i], t ->> 'channel', v_agents[i], t ->> 'handle')::routing.incoming
         from jsonb_array_elements(p_texts) with ordinality x(t, i)
-        cross join lateral (select * from messaging.phone_numbers where id = v_numbers[i] offset 0) n
         where v_ids[i] = any (v_new) and v_contacts[i] <> all (v_out) order by i);
       select coalesce(jsonb_object_agg(r.message_id, to_jsonb(r)), '{}'), array_agg(r.session_id) filter (where r.epoch > 0 or r.seq = 1)
       into v_boxes, v_fenced from routing.receive_texts(v_incoming, p_now) r;
@@ -119,11 +122,10 @@ begin
     end if;
 
     with arrived as (
-      select v_ids[i] as id, v_contacts[i] as contact_id, t, n.id as number_id, n.account_id, v_boxes -> (v_ids[i]::text) as box,
+      select v_ids[i] as id, v_contacts[i] as contact_id, t, v_numbers[i] as number_id, (t ->> 'account_id')::uuid as account_id, v_boxes -> (v_ids[i]::text) as box,
         case when v_intent is not null then 'handled'
              when v_contacts[i] = any (v_out) or (v_boxes -> (v_ids[i]::text) ->> 'is_held')::boolean then 'held' else 'waiting' end as status
       from jsonb_array_elements(p_texts) with ordinality x(t, i)
-      cross join lateral (select * from messaging.phone_numbers where id = v_numbers[i] offset 0) n
       where v_ids[i] = any (v_new)
     ), stored as (
     insert into messaging.message_history (id, account_id, session_id, contact_id, number_id, direction, channel, body, media, segments, encoding, status,

@@ -2,57 +2,46 @@
 -- text. Returns for each turn {waiters: [{waiter, message_id}], is_due}.
 create or replace function messaging.store_answers(p_answers messaging.answer[], p_now timestamptz) returns table (turn_id uuid, stored jsonb)
 language plpgsql as $$
-declare
-  v_first uuid[] := array(select uuidv7() from generate_series(1, cardinality(p_answers)));
-  v_texts jsonb;
 begin
-  -- The row locks settle the race with a gateway that gives up waiting: one of us sees the other's word.
-  with answered as (
-    update messaging.message_history m set
-      status = case when a.reply_streak is null then m.status else 'answered' end,
-      turn_id = a.turn_id,
-      answer_id = case when m.id = a.message_ids[cardinality(a.message_ids)] and a.reply_streak is not null then v_first[a.n] end,
-      transmission_path = m.transmission_path || coalesce(a.hops, '[]')
-    from (select a.*, x.id as message_id
-          from unnest(p_answers) with ordinality a(account_id, session_id, contact_id, turn_id, epoch, order_seq, message_ids, parts, hops, reply_streak, n)
-          cross join lateral unnest(a.message_ids) x(id) order by x.id) a
-    where m.id = a.message_id and m.id = any (array(select x from unnest(p_answers) b, unnest(b.message_ids) x))
-    returning a.n, m.id, m.waiter, m.offer_until, m.number_id, m.channel, m.traceparent, m.id = a.message_ids[cardinality(a.message_ids)] as is_owner
-  )
-  select jsonb_object_agg(n, o) into v_texts from (
-    select n, jsonb_build_object(
-      'waiters', coalesce(jsonb_agg(jsonb_build_object('waiter', waiter, 'message_id', id)) filter (where waiter is not null), '[]'),
-      'owner', (jsonb_agg(jsonb_build_object('id', id, 'number_id', number_id, 'channel', channel, 'traceparent', traceparent,
-        'due_at', greatest(p_now, offer_until))) filter (where is_owner)) -> 0) as o
-    from answered group by n) x;
-
-  with part as (
-    select a.*, p.value as part, p.ordinality::smallint as part_no, jsonb_array_length(a.parts)::smallint as part_count,
-      case when p.ordinality = 1 then v_first[a.n] else uuidv7() end as id, v_texts -> (a.n::text) -> 'owner' as owner
-    from unnest(p_answers) with ordinality a(account_id, session_id, contact_id, turn_id, epoch, order_seq, message_ids, parts, hops, reply_streak, n)
-    cross join lateral jsonb_array_elements(a.parts) with ordinality p
-  ), written as (
-    insert into messaging.message_history (id, account_id, session_id, contact_id, number_id, direction, channel, body, segments, encoding, status, turn_id,
-      traceparent, created_at, purpose, in_reply_to, part, parts)
-    select id, account_id, session_id, contact_id, (owner ->> 'number_id')::uuid, 'outbound', owner ->> 'channel', part ->> 'body',
-      (part ->> 'segments')::smallint, part ->> 'encoding',
-      case when reply_streak is null then 'fenced' when owner ->> 'channel' = 'api' then 'returned' else 'pending' end,
-      part.turn_id, owner ->> 'traceparent', p_now, 'reply', (owner ->> 'id')::uuid, part_no, part_count
-    from part
-  )
-  insert into messaging.outbox (message_id, account_id, session_id, contact_id, in_reply_to, purpose, epoch, order_seq, part, reply_streak, due_at)
-  -- Only the first part may become a TwiML; the others follow as soon as it has left.
-  select id, account_id, session_id, contact_id, (owner ->> 'id')::uuid, 'reply', epoch, order_seq, part_no, reply_streak,
-    case when part_no = 1 then (owner ->> 'due_at')::timestamptz else p_now end
-  from part where reply_streak is not null and owner ->> 'channel' <> 'api';
-  perform billing.append_usage(array_agg(a.account_id), array_agg(a.turn_id), 'agent_turn', array_agg(1::bigint), p_now)
-  from unnest(p_answers) a where a.reply_streak is not null;
-
   return query
-    select a.turn_id, jsonb_build_object('waiters', v_texts -> (a.n::text) -> 'waiters',
-      'is_due', a.reply_streak is not null and v_texts -> (a.n::text) -> 'owner' ->> 'channel' <> 'api'
-        and (v_texts -> (a.n::text) -> 'owner' ->> 'due_at')::timestamptz <= p_now)
-    from unnest(p_answers) with ordinality a(account_id, session_id, contact_id, turn_id, epoch, order_seq, message_ids, parts, hops, reply_streak, n);
+    with answer as (
+      select a.*, a.message_ids[cardinality(a.message_ids)] as owner_id, a.reply_streak is null as is_fenced, uuidv7() as first_id from unnest(p_answers) a
+    ), answered as (
+      -- The row locks settle the race with a gateway that gives up waiting: one of us sees the other's word.
+      update messaging.message_history m set
+        status = case when a.is_fenced then m.status else 'answered' end,
+        turn_id = a.turn_id,
+        answer_id = case when m.id = a.owner_id and not a.is_fenced then a.first_id end,
+        transmission_path = m.transmission_path || coalesce(a.hops, '[]')
+      from (select a.*, x.id as message_id from answer a cross join lateral unnest(a.message_ids) x(id) order by x.id) a
+      where m.id = a.message_id and m.id = any (array(select x from unnest(p_answers) b, unnest(b.message_ids) x))
+      returning a.turn_id, m.id, m.waiter, m.id = a.owner_id as is_owner, m.number_id, m.channel, m.traceparent, greatest(p_now, m.offer_until) as due_at
+    ), part as (
+      select a.*, o.id as text_id, o.number_id, o.channel, o.traceparent, p.value as part, p.ordinality::smallint as part_no,
+        jsonb_array_length(a.parts)::smallint as part_count, case when p.ordinality = 1 then a.first_id else uuidv7() end as id,
+        -- Only the first part may become a TwiML; the others follow as soon as it has left.
+        case when p.ordinality = 1 then o.due_at else p_now end as due_at
+      from answer a join answered o on o.turn_id = a.turn_id and o.is_owner
+      cross join lateral jsonb_array_elements(a.parts) with ordinality p
+    ), written as (
+      insert into messaging.message_history (id, account_id, session_id, contact_id, number_id, direction, channel, body, segments, encoding, status, turn_id,
+        traceparent, created_at, purpose, in_reply_to, part, parts)
+      select id, account_id, session_id, contact_id, number_id, 'outbound', channel, part ->> 'body', (part ->> 'segments')::smallint, part ->> 'encoding',
+        case when is_fenced then 'fenced' when channel = 'api' then 'returned' else 'pending' end,
+        part.turn_id, traceparent, p_now, 'reply', text_id, part_no, part_count
+      from part
+    ), queued as (
+      insert into messaging.outbox (message_id, account_id, session_id, contact_id, in_reply_to, purpose, epoch, order_seq, part, reply_streak, due_at)
+      select id, account_id, session_id, contact_id, text_id, 'reply', epoch, order_seq, part_no, reply_streak, due_at
+      from part where not is_fenced and channel <> 'api'
+    ), billed as (
+      select billing.append_usage(array_agg(a.account_id), array_agg(a.turn_id), 'agent_turn', array_agg(1::bigint), p_now) from answer a where not is_fenced
+    )
+    select o.turn_id, jsonb_build_object(
+      'waiters', coalesce(jsonb_agg(jsonb_build_object('waiter', o.waiter, 'message_id', o.id)) filter (where o.waiter is not null), '[]'),
+      'is_due', bool_or(o.is_owner and not a.is_fenced and o.channel <> 'api' and o.due_at <= p_now))
+    from answered o join answer a on a.turn_id = o.turn_id, billed
+    group by o.turn_id;
 end $$;
 
 -- The send gate: the only way out. Writes what it decided for each message and by which rule; the caller hands out what is
@@ -60,13 +49,21 @@ end $$;
 -- between: the locks taken here are the ones that those take.
 create or replace function messaging.decide_send(p_outbox messaging.outbox[], p_now timestamptz) returns setof messaging.send_decisions
 language plpgsql as $$
-declare v_epochs jsonb;
+declare
+  v_contacts uuid[];
+  v_sessions uuid[];
+  v_epochs jsonb := '{}';
 begin
+  select array_agg(o.contact_id) filter (where o.epoch is null), array_agg(o.session_id) filter (where o.epoch is not null)
+  into v_contacts, v_sessions from unnest(p_outbox) o;
   -- A message that belongs to no session's order takes the contact's lock instead. Contacts come before sessions, as they
   -- do for an opt-out.
-  perform messaging.hold_contacts(array(select o.contact_id from unnest(p_outbox) o where o.epoch is null));
-  select coalesce(jsonb_object_agg(e.session_id, e.epoch), '{}') into v_epochs
-  from routing.hold_epochs(array(select o.session_id from unnest(p_outbox) o where o.epoch is not null)) e;
+  if v_contacts is not null then
+    perform messaging.hold_contacts(v_contacts);
+  end if;
+  if v_sessions is not null then
+    v_epochs := routing.hold_epochs(v_sessions);
+  end if;
   return query
     insert into messaging.send_decisions (account_id, message_id, verdict, rule, decided_at)
     select o.account_id, o.message_id, case when r.rule is null then 'allow' else 'refuse' end, coalesce(r.rule, 'none'), p_now
@@ -98,14 +95,12 @@ begin
   return null;
 end $$;
 
--- Earlier answers of the session that have not left: this one has to wait. An answer whose TwiML is written on its socket
--- has left; the next part of a long one goes when the part before it has a sid.
-create or replace function messaging.is_blocked(o messaging.outbox) returns boolean
+-- Earlier answers of the session that have not left: these have to go first. An answer whose TwiML is written on its
+-- socket has left; the next part of a long one goes when the part before it has a sid. No order (null): nothing blocks.
+create or replace function messaging.blockers(p_session uuid, p_order_seq bigint, p_part smallint) returns setof uuid
 language sql stable as $$
-  select o.order_seq is not null and exists (
-    select from messaging.outbox e
-    where e.session_id = o.session_id and (e.order_seq, e.part) < (o.order_seq, o.part)
-      and not (e.order_seq < o.order_seq and e.state = 'twiml' and e.is_written))
+  select message_id from messaging.outbox
+  where session_id = p_session and (order_seq, part) < (p_order_seq, p_part) and not (order_seq < p_order_seq and state = 'twiml' and is_written)
 $$;
 
 -- Hands out what these decisions allow; returns the messages.
@@ -140,6 +135,8 @@ declare
   v_decisions messaging.send_decisions[];
   v_sends jsonb := '{}';
   v_alerts jsonb := '{}';
+  v_is_repeated boolean;
+  v_handed bigint;
 begin
   -- Answers that went out on their sockets meanwhile: what follows them in their sessions may go now.
   if p_written <> '{}' then
@@ -147,14 +144,20 @@ begin
   end if;
   v_outbox := array(
     select o from messaging.outbox o where o.in_reply_to = any (p_message_ids) and o.part = 1 order by o.message_id for update);
-  v_open := array(select o from unnest(v_outbox) o where o.state = 'twiml' or (o.state = 'ready' and not messaging.is_blocked(o)));
+  select coalesce(array_agg(o), '{}'), coalesce(bool_or(o.state = 'twiml'), false) into v_open, v_is_repeated from unnest(v_outbox) o
+  where o.state = 'twiml' or (o.state = 'ready' and not exists (select from messaging.blockers(o.session_id, o.order_seq, o.part)));
   if v_open <> '{}' then
     v_decisions := array(select d from messaging.decide_send(v_open, p_now) d);
     -- Handed out now, or (a repeated SID) handed out before and still allowed.
-    select coalesce(jsonb_object_agg(m.in_reply_to, jsonb_build_object('state', 'send', 'answer_id', m.id, 'body', m.body)), '{}') into v_sends
-    from messaging.hand_out(array(
-      select d from unnest(v_decisions) d join unnest(v_open) o on o.message_id = d.message_id where o.state = 'ready'), 'twiml', p_now) m;
-    if exists (select from unnest(v_open) o where o.state = 'twiml') then
+    select coalesce(jsonb_object_agg(m.in_reply_to, jsonb_build_object('state', 'send', 'answer_id', m.id, 'body', m.body)), '{}'), count(*) into v_sends, v_handed
+    from messaging.hand_out(case when v_is_repeated
+      then array(select d from unnest(v_decisions) d join unnest(v_open) o on o.message_id = d.message_id where o.state = 'ready')
+      else v_decisions end, 'twiml', p_now) m;
+    if v_handed = cardinality(p_message_ids) then
+      return query select v_sends -> (id::text) from unnest(p_message_ids) id;
+      return;
+    end if;
+    if v_is_repeated then
       -- It is on its way once more: too young to be looked up, and what a look-up says of the first time is out of date.
       update messaging.outbox o set handed_at = greatest(o.handed_at, p_now), checked_at = null
       from unnest(v_decisions) d where o.message_id = d.message_id and o.state = 'twiml' and d.verdict = 'allow';

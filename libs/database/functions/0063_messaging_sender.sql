@@ -4,7 +4,7 @@ language plpgsql as $$
 declare
   v_outbox messaging.outbox[] := array(
     select o from messaging.outbox o
-    where o.state = 'ready' and o.due_at <= p_now and not messaging.is_blocked(o)
+    where o.state = 'ready' and o.due_at <= p_now and not exists (select from messaging.blockers(o.session_id, o.order_seq, o.part))
     order by o.due_at, o.message_id limit p_limit for update skip locked);
   v_decisions messaging.send_decisions[];
   v_sends jsonb;
