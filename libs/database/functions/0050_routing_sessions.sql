@@ -35,6 +35,7 @@ declare
   v_opened uuid[] := '{}';
   r record;
 begin
+  if cardinality(p_texts) = 0 then return; end if;
   loop
     -- By position: the live session of each text.
     select array_agg(s.id order by t.n), array_agg(t.contact_id) filter (where s.id is null or s.last_text_at < p_now - interval '24 hours')

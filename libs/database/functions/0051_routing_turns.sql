@@ -1,5 +1,5 @@
 -- Takes the right to run the next turn of these sessions, of each that has one to run now. p_lease: how long without a
--- heartbeat. Returns for each {outcome, …}: claimed (with everything a turn needs) | running | later (at) | nothing |
+-- heartbeat. Returns for each that exists {outcome, …}: claimed (with everything a turn needs) | running | later (at) | nothing |
 -- no_agent | closed. An alert in it is raised already.
 -- Rows are locked in id order, so two batches cannot deadlock. The commit need not wait for the disk: a claim that a crash
 -- takes back is claimed again.
@@ -206,13 +206,16 @@ declare
 begin
   perform set_config('synchronous_commit', 'off', true);
   perform from routing.agent_sessions where id = any (array(select (x ->> 'session_id')::uuid from jsonb_array_elements(p_items) x)) order by id for no key update;
-  select array_agg((s.id, s.turn_id, 'answered', x -> 'parts', nullif(x -> 'state', 'null'), x -> 'hops', null)::routing.turn_end) filter (where s.id is not null),
-    array_agg(jsonb_build_object('outcome', 'void', 'turn_id', x -> 'turn_id', 'session_id', x -> 'session_id')) filter (where s.id is null)
+  select array_agg((id, turn_id, 'answered', x -> 'parts', nullif(x -> 'state', 'null'), x -> 'hops', null)::routing.turn_end) filter (where is_held),
+    array_agg(jsonb_build_object('outcome', 'void', 'turn_id', x -> 'turn_id', 'session_id', x -> 'session_id')) filter (where not is_held)
   into v_ends, v_void
-  from jsonb_array_elements(p_items) x
-  left join lateral (
-    select id, turn_id from routing.agent_sessions
-    where id = (x ->> 'session_id')::uuid and lease_token = (x ->> 'lease_token')::uuid and turn_id = (x ->> 'turn_id')::uuid offset 0) s on true;
+  from (
+    select x, s.id, s.turn_id, s.id is not null and row_number() over (partition by s.id) = 1 as is_held
+    from jsonb_array_elements(p_items) x
+    left join lateral (
+      select id, turn_id from routing.agent_sessions
+      where id = (x ->> 'session_id')::uuid and lease_token = (x ->> 'lease_token')::uuid and turn_id = (x ->> 'turn_id')::uuid offset 0) s on true
+  ) i;
   if v_void is not null then
     return query select unnest(v_void);
   end if;

@@ -144,7 +144,7 @@ describe('accepting texts', () => {
 
   it('one bad text of a batch fails alone: its neighbours are accepted', async () => {
     const phone = await engine.phone();
-    const batcher = new Batcher<TextFields, Accepted>((forms) => engine.accept(forms), 1);
+    const batcher = new Batcher<TextFields, Accepted>((forms) => engine.accept(forms));
     const results = await Promise.allSettled(
       [phone.form(), phone.form({ segments: 'many' }), phone.form()].map((form) => batcher.run(form)),
     );

@@ -13,7 +13,6 @@ export interface Claimed {
   lease_token: string;
   agent_id: string;
   attempt: number;
-  is_first: boolean;
   deadline: string;
   superseded: string | null;
   handle: string;

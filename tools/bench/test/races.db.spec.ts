@@ -44,7 +44,7 @@ describe('races', () => {
     ['late', 'messaging.opt_out', 'in array routing.fence_contact(c.id, p_now) loop', `in array '{}'::uuid[] loop`],
     ['lost', 'routing.sweep', 'where d.since <=', 'where false and d.since <='],
     ['doubled', 'messaging.claim_due', 'for update skip locked', ''],
-    ['misordered', 'messaging.is_blocked', 'o.order_seq is not null and', 'false and'],
+    ['misordered', 'messaging.blockers', 'where session_id =', 'where false and session_id ='],
   ])(
     'the audit finds what is %s when %s is broken',
     async (fault, name, from, to) => {

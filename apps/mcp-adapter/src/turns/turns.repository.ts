@@ -11,8 +11,6 @@ export const LEASE_MS = 4_000;
 const LEASE = `${LEASE_MS} milliseconds`;
 /** A database that restarts is back within this time; all calls here may run twice (they carry the lease token). */
 const PATIENCE_MS = 3_000;
-/** One batch under way: larger batches cost less a turn than shorter waits bring. */
-const LANES = 1;
 
 export interface TurnAnswer {
   parts: Part[];
@@ -31,7 +29,7 @@ export class TurnsRepository {
       bySession.delete(sessionId);
       return claim;
     });
-  }, LANES);
+  });
 
   private readonly completing = new Batcher<{ turn: ClaimedTurn; answer: TurnAnswer }, Completion>(async (items) => {
     const ends = await this.sql.values<Completion>(
@@ -51,7 +49,7 @@ export class TurnsRepository {
     );
     const byTurn = new Map(ends.map((end) => [end.turn_id, end]));
     return items.map(({ turn }) => byTurn.get(turn.turn_id)!);
-  }, LANES);
+  });
 
   constructor(private readonly sql: Sql) {}
 

@@ -36,14 +36,12 @@ export type Taken =
 
 /** Twilio gives up after 15 s: a database that is back sooner loses nothing. Both calls may run twice. */
 const PATIENCE_MS = 8_000;
-/** One commit under way: what comes meanwhile shares the next one, and texts are stored in the order in which they came. */
-const LANES = 1;
 
 @Injectable()
 export class InboundRepository {
-  private readonly accepting = new Batcher<AcceptText, Accepted>(
-    (texts) => this.sql.values<Accepted>('messaging.accept_inbound', [JSON.stringify(texts), new Date()], { patienceMs: PATIENCE_MS }),
-    LANES,
+  /** One commit under way: texts are stored in the order in which they came. */
+  private readonly accepting = new Batcher<AcceptText, Accepted>((texts) =>
+    this.sql.values<Accepted>('messaging.accept_inbound', [JSON.stringify(texts), new Date()], { patienceMs: PATIENCE_MS }),
   );
   private readonly taking = new Batcher<{ messageId: string; givesUp: boolean }, Taken>(async (items) => {
     const written = this.drainWritten();
@@ -55,7 +53,7 @@ export class InboundRepository {
       this.written.push(...written);
       throw error;
     }
-  }, LANES);
+  });
   private written: string[] = [];
 
   constructor(private readonly sql: Sql) {}
