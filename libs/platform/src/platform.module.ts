@@ -32,7 +32,8 @@ export class PlatformModule {
         DatabaseModule.forRoot({ url: env.DATABASE_URL, applicationName: name, entities, poolSize }),
         TransportModule.forRoot({ service: name, redisUrl: env.REDIS_URL }),
         TerminusModule.forRoot({ logger: false }),
-        PrometheusModule.register({ path: '/metrics' }),
+        // 10 ms, the default, wakes an idle process a hundred times a second: half of what it used.
+        PrometheusModule.register({ path: '/metrics', defaultMetrics: { enabled: true, config: { eventLoopMonitoringPrecision: 100 } } }),
         ScheduleModule.forRoot(),
       ],
       controllers: [HealthController, DeadLettersController],

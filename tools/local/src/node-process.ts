@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { httpHealth, type HealthRoutes } from './health.js';
+import { httpHealth } from './health.js';
 import { APP_STOP } from './orphans.js';
 import type { ProcessSpec } from './supervised-process.js';
 
@@ -11,17 +11,17 @@ export interface NodeProgram {
   script: string;
   logFile: string;
   env: NodeJS.ProcessEnv;
-  /** Default: those of an app. */
-  routes?: HealthRoutes;
+  /** Where it says whether it can do its work, if not at /health/ready. */
+  healthPath?: string;
 }
 
 /** A Node program that answers for its health over HTTP, run directly: its pid is the one that serves. */
-export const nodeProcess = ({ name, port, tier, script, logFile, env, routes }: NodeProgram): ProcessSpec => ({
+export const nodeProcess = ({ name, port, tier, script, logFile, env, healthPath }: NodeProgram): ProcessSpec => ({
   name,
   port,
   tier,
   stopSignals: APP_STOP,
-  health: () => httpHealth(port, routes),
+  health: () => httpHealth(port, healthPath),
   launch: async ({ onSpawn }) => {
     const log = openSync(logFile, 'a', 0o600);
     try {

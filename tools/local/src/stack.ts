@@ -79,7 +79,7 @@ export class Servers {
       tier: TIER.twin,
       script: join(ROOT, 'tools/twin/dist/main.js'),
       logFile: this.home.log('twin'),
-      routes: { live: '/health', ready: '/health' },
+      healthPath: '/health',
       env: {
         ...env,
         HOST: '127.0.0.1',
