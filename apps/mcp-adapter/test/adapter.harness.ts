@@ -183,7 +183,7 @@ export class Adapters {
       JSON.stringify([text]),
       at,
     ]);
-    if (rings && row!.accepted.ring) await this.events.emit(turnRung, { sessionId: row!.accepted.session_id });
+    if (rings && row!.accepted.ring) await this.events.emit(turnRung, { sessionIds: [row!.accepted.session_id] });
     return row!.accepted;
   }
 

@@ -7,6 +7,7 @@ import { DeliveryController } from './delivery/delivery.controller.js';
 import { DeliveryRepository } from './delivery/delivery.repository.js';
 import { DeliveryService } from './delivery/delivery.service.js';
 import { GATEWAY_ENV, SmsGatewayEnv, readGatewayEnv } from './env.js';
+import { Doorbell } from './inbound/doorbell.js';
 import { InboundController } from './inbound/inbound.controller.js';
 import { InboundRepository } from './inbound/inbound.repository.js';
 import { InboundService } from './inbound/inbound.service.js';
@@ -29,6 +30,7 @@ import { SenderService } from './sender/sender.service.js';
     { provide: GATEWAY_ENV, useFactory: readGatewayEnv },
     CarrierAccountsService,
     CarrierClient,
+    Doorbell,
     InboundRepository,
     InboundService,
     ReplyWaiter,

@@ -39,8 +39,8 @@ export class FakeAdapter {
   }
 
   @On(turnRung)
-  async rung({ sessionId }: PayloadOf<typeof turnRung>): Promise<void> {
-    if (!this.isDeaf) await this.look(sessionId);
+  async rung({ sessionIds }: PayloadOf<typeof turnRung>): Promise<void> {
+    if (!this.isDeaf) await Promise.all(sessionIds.map((sessionId) => this.look(sessionId)));
   }
 
   async look(sessionId: string): Promise<void> {

@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { broadcast, contract, event } from './contract.js';
 
-/** The doorbell: a session has a text waiting. Ids only; the text stays in Postgres. A stale ring is harmless. */
+/** The doorbell: these sessions have a text waiting. Ids only; the text stays in Postgres. A stale ring is harmless. */
 export const turnRung = event({
   name: 'turn.rung',
   to: ['mcp-adapter'],
-  payload: z.object({ sessionId: z.uuid() }),
+  payload: z.object({ sessionIds: z.array(z.uuid()) }),
 });
 
 /** Tells the gateway (topic) that waits on these inbound messages that they are decided. */

@@ -54,6 +54,7 @@ declare
   v_intent text := p_texts -> 0 ->> 'intent';
   v_contacts uuid[];
   v_out uuid[];
+  v_late uuid[];
   v_incoming routing.incoming[];
   v_boxes jsonb := '{}';
   v_fenced uuid[];
@@ -110,11 +111,14 @@ begin
       -- An opt-out may have committed while we waited for a session: its fence came first, so the epoch is not 0 or the
       -- session is new.
       if v_fenced is not null then
-        v_out := v_out || array(select id from messaging.contacts where id = any (v_contacts) and 'all' = any (suppressed));
-        -- Only the sessions that are ours already: the opt-out has fenced the contact's others, and their locks are not in order.
-        perform routing.fence_session(x.id, p_now) from (
-          select distinct (v_boxes -> (v_ids[i]::text) ->> 'session_id')::uuid as id from generate_subscripts(v_ids, 1) i
-          where v_contacts[i] = any (v_out) and v_boxes ? (v_ids[i]::text)) x;
+        v_late := array(select id from messaging.contacts where id = any (v_contacts) and 'all' = any (suppressed));
+        if v_late <> '{}' then
+          v_out := v_out || v_late;
+          -- Only the sessions that are ours already: the opt-out has fenced the contact's others, and their locks are not in order.
+          perform routing.fence_session(x.id, p_now) from (
+            select distinct (v_boxes -> (v_ids[i]::text) ->> 'session_id')::uuid as id from generate_subscripts(v_ids, 1) i
+            where v_contacts[i] = any (v_out) and v_boxes ? (v_ids[i]::text)) x;
+        end if;
       end if;
     end if;
     if v_intent in ('opt_out', 'opt_in', 'help') and not coalesce((p_texts -> 0 ->> 'is_answered_by_carrier')::boolean, false) then

@@ -6,15 +6,16 @@ interface Waiting<I, O> {
   reject: (error: unknown) => void;
 }
 
-/** The longest rest after a batch, in milliseconds: four batches lie between a text and its answer. */
-const LONGEST_REST_MS = 10;
+/** How long a rest is, in times of the batch before it; and at most, in milliseconds, for four lie between a text and its answer. */
+const REST = 0.75;
+const LONGEST_REST_MS = 8;
 
 /**
  * Runs items together when they come faster than the database answers: an item that finds a free lane starts at once,
  * alone; those that come while all lanes are busy leave together with the next free one.
  *
- * Under load a batch costs almost the same for eight items as for four, so a lane that had company rests for as long as
- * the batch took: the next one is larger. Whoever is alone never waits for company.
+ * Under load a batch costs almost the same for eight items as for four, so a lane that had company rests in
+ * proportion to what the batch took: the next one is larger. Whoever is alone never waits for company.
  *
  * One bad item must not fail its neighbours: after an error each item of the batch runs alone and gets its own result.
  */
@@ -46,7 +47,7 @@ export class Batcher<I, O> {
     this.running += 1;
     const startedAt = performance.now();
     await this.settle(batch);
-    if (batch.length > 1) await sleep(Math.min(performance.now() - startedAt, LONGEST_REST_MS));
+    if (batch.length > 1) await sleep(Math.min((performance.now() - startedAt) * REST, LONGEST_REST_MS));
     this.running -= 1;
     void this.next();
   }

@@ -1,6 +1,6 @@
 import { Inject, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import type { Pool } from 'pg';
+import { Pool } from 'pg';
 import { DataSource, type EntityTarget, type ObjectLiteral } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import { Sql } from './sql.js';
@@ -33,10 +33,29 @@ export const PLANNER = [
   .map((setting) => `-c ${setting}`)
   .join(' ');
 
+const CONNECT_TIMEOUT_MS = 3_000;
+const CONNECTION = { idleTimeoutMillis: 60_000, keepAlive: true, options: PLANNER };
+
+const ownConnection = ({ url, applicationName }: DatabaseOptions): Pool => {
+  const pool = new Pool({
+    connectionString: url,
+    application_name: applicationName,
+    max: 1,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    ...CONNECTION,
+  });
+  // An idle connection that breaks is replaced at the next call.
+  pool.on('error', () => undefined);
+  return pool;
+};
+
 /** TypeORM's DataSource for entities and plain CRUD, and `Sql` over the same pool for functions. */
 @Module({})
 export class DatabaseModule implements OnApplicationShutdown {
-  constructor(@Inject(DataSource) private readonly source: DataSource) {}
+  constructor(
+    @Inject(DataSource) private readonly source: DataSource,
+    @Inject(Sql) private readonly sql: Sql,
+  ) {}
 
   static forRoot(options: DatabaseOptions): DynamicModule {
     const entities: EntityTarget<ObjectLiteral>[] = options.entities ?? [];
@@ -51,11 +70,11 @@ export class DatabaseModule implements OnApplicationShutdown {
           synchronize: false,
           applicationName: options.applicationName,
           poolSize: options.poolSize ?? 8,
-          connectTimeoutMS: 3_000,
+          connectTimeoutMS: CONNECT_TIMEOUT_MS,
           // The supervisor starts apps before the database is back: keep trying for a minute, quietly.
           retryAttempts: 60,
           retryDelay: 1_000,
-          extra: { idleTimeoutMillis: 60_000, keepAlive: true, options: PLANNER },
+          extra: CONNECTION,
           poolErrorHandler: () => undefined,
         }),
         ...(entities.length > 0 ? [TypeOrmModule.forFeature(entities as (new () => ObjectLiteral)[])] : []),
@@ -64,7 +83,7 @@ export class DatabaseModule implements OnApplicationShutdown {
         {
           provide: Sql,
           inject: [DataSource],
-          useFactory: (source: DataSource) => new Sql((source.driver as PostgresDriver).master as Pool),
+          useFactory: (source: DataSource) => new Sql((source.driver as PostgresDriver).master as Pool, () => ownConnection(options)),
         },
       ],
       exports: [Sql, TypeOrmModule],
@@ -72,6 +91,7 @@ export class DatabaseModule implements OnApplicationShutdown {
   }
 
   async onApplicationShutdown(): Promise<void> {
+    await this.sql.close();
     if (this.source.isInitialized) await this.source.destroy();
   }
 }

@@ -31,12 +31,10 @@ export const taskFor = (
     request: {
       system: `${instructions}\n\nKnown already: ${known.join(', ') || 'nothing'}.\n\nFACTS\n${facts.join('\n')}`,
       messages: [
-        ...history
-          .slice(-HISTORY)
-          .map(({ role, content }) => ({
-            role: role === 'user' ? ('user' as const) : ('assistant' as const),
-            content: content.slice(0, LONGEST_TURN),
-          })),
+        ...history.slice(-HISTORY).map(({ role, content }) => ({
+          role: role === 'user' ? ('user' as const) : ('assistant' as const),
+          content: content.slice(0, LONGEST_TURN),
+        })),
         { role: 'user', content: message.slice(0, LONGEST_MESSAGE) },
       ],
       maxTokens: 200 + planned.room.maxChars,

@@ -7,9 +7,9 @@ import { TurnsService } from './turns.service.js';
 export class TurnsController {
   constructor(private readonly turns: TurnsService) {}
 
-  /** Acknowledged as soon as the turn is claimed or nothing waits: the lease guards the turn, not the stream. */
+  /** Acknowledged as soon as the turns are claimed or nothing waits: the lease guards the turn, not the stream. */
   @On(turnRung)
-  rung({ sessionId }: PayloadOf<typeof turnRung>): Promise<void> {
-    return this.turns.look(sessionId);
+  async rung({ sessionIds }: PayloadOf<typeof turnRung>): Promise<void> {
+    await Promise.all(sessionIds.map((sessionId) => this.turns.look(sessionId)));
   }
 }

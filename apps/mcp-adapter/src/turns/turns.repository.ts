@@ -21,7 +21,7 @@ export interface TurnAnswer {
 @Injectable()
 export class TurnsRepository {
   private readonly claiming = new Batcher<string, Claim>(async (sessionIds) => {
-    const claims = await this.sql.values<Claim>('routing.claim_turns', [sessionIds, new Date(), LEASE]);
+    const claims = await this.forClaims.values<Claim>('routing.claim_turns', [sessionIds, new Date(), LEASE]);
     const bySession = new Map(claims.map((claim) => [claim.session_id, claim]));
     // A session that rang twice in one batch was claimed once: only the first ring gets the turn.
     return sessionIds.map((sessionId): Claim => {
@@ -32,7 +32,7 @@ export class TurnsRepository {
   });
 
   private readonly completing = new Batcher<{ turn: ClaimedTurn; answer: TurnAnswer }, Completion>(async (items) => {
-    const ends = await this.sql.values<Completion>(
+    const ends = await this.forEnds.values<Completion>(
       'routing.complete_turns',
       [
         JSON.stringify(
@@ -51,7 +51,13 @@ export class TurnsRepository {
     return items.map(({ turn }) => byTurn.get(turn.turn_id)!);
   });
 
-  constructor(private readonly sql: Sql) {}
+  private readonly forClaims: Sql;
+  private readonly forEnds: Sql;
+
+  constructor(private readonly sql: Sql) {
+    this.forClaims = sql.withOwnConnection();
+    this.forEnds = sql.withOwnConnection();
+  }
 
   claim(sessionId: string): Promise<Claim> {
     return this.claiming.run(sessionId);

@@ -41,22 +41,27 @@ const PATIENCE_MS = 8_000;
 export class InboundRepository {
   /** One commit under way: texts are stored in the order in which they came. */
   private readonly accepting = new Batcher<AcceptText, Accepted>((texts) =>
-    this.sql.values<Accepted>('messaging.accept_inbound', [JSON.stringify(texts), new Date()], { patienceMs: PATIENCE_MS }),
+    this.forTexts.values<Accepted>('messaging.accept_inbound', [JSON.stringify(texts), new Date()], { patienceMs: PATIENCE_MS }),
   );
   private readonly taking = new Batcher<{ messageId: string; givesUp: boolean }, Taken>(async (items) => {
     const written = this.drainWritten();
     try {
       const ids = items.map((item) => item.messageId);
       const args = [ids, items.map((item) => item.givesUp), new Date(), written];
-      return await this.sql.values<Taken>('messaging.take_reply', args, { patienceMs: PATIENCE_MS });
+      return await this.forReplies.values<Taken>('messaging.take_reply', args, { patienceMs: PATIENCE_MS });
     } catch (error) {
       this.written.push(...written);
       throw error;
     }
   });
   private written: string[] = [];
+  private readonly forTexts: Sql;
+  private readonly forReplies: Sql;
 
-  constructor(private readonly sql: Sql) {}
+  constructor(private readonly sql: Sql) {
+    this.forTexts = sql.withOwnConnection();
+    this.forReplies = sql.withOwnConnection();
+  }
 
   accept(text: AcceptText): Promise<Accepted> {
     return this.accepting.run(text);

@@ -1,11 +1,10 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { Inject, Injectable, Logger } from '@nestjs/common';
-import { turnRung } from '@darkspere/contracts';
+import { Inject, Injectable } from '@nestjs/common';
 import { DomainError, readTextIntent, type ReadIntent } from '@darkspere/domain';
 import { SecretBox, countSegments } from '@darkspere/platform';
-import { EventBus } from '@darkspere/transport';
 import type { CarrierAccount } from '../carrier/carrier-account.js';
 import { GATEWAY_ENV, type SmsGatewayEnv } from '../env.js';
+import { Doorbell } from './doorbell.js';
 import { observeAccept } from './inbound.metrics.js';
 import { channelOf, mediaOf, otherFields, type InboundSms } from './inbound-sms.js';
 import { InboundRepository } from './inbound.repository.js';
@@ -18,13 +17,12 @@ const TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 @Injectable()
 export class InboundService {
-  private readonly logger = new Logger(InboundService.name);
   private readonly handleOf: (composite: string) => string;
 
   constructor(
     private readonly inbound: InboundRepository,
     private readonly waiter: ReplyWaiter,
-    private readonly events: EventBus,
+    private readonly doorbell: Doorbell,
     secrets: SecretBox,
     @Inject(GATEWAY_ENV) private readonly env: SmsGatewayEnv,
   ) {
@@ -72,12 +70,7 @@ export class InboundService {
     if (accepted.outcome === 'duplicate') return this.waiter.wait(accepted.message_id, deadline, true);
 
     const reply = this.waiter.wait(accepted.message_id, deadline, accepted.is_decided);
-    if (accepted.ring && accepted.session_id) {
-      this.events.emit(turnRung, { sessionId: accepted.session_id }, { traceparent: trace }).catch((error: Error) => {
-        // The sweeper finds the text within about a second.
-        this.logger.warn(`the doorbell is silent: ${error.message}`);
-      });
-    }
+    if (accepted.ring && accepted.session_id) this.doorbell.ring(accepted.session_id);
     return reply;
   }
 }

@@ -55,7 +55,7 @@ export const startSystems = async (delayMs: number, say: (line: string) => void)
     const [agentPort, bridgePort, nowhere] = [await freePort(), await freePort(), await freePort()];
     start([here('agent.js')], { PORT: String(agentPort), DELAY_MS: String(delayMs) });
     say('starting DarkSpere');
-    start(['tools/local/start.mjs', 'start'], {
+    const stack = start(['tools/local/start.mjs', 'start'], {
       DARKSPERE_HOME: home,
       // Below the range that the system gives to outgoing connections.
       DARKSPERE_PORT_OFFSET: String(2_000 + Math.floor(Math.random() * 20_000)),
@@ -65,7 +65,7 @@ export const startSystems = async (delayMs: number, say: (line: string) => void)
       TWILIO_API_BASE: `http://127.0.0.1:${nowhere}`,
       LOG_LEVEL: 'warn',
     });
-    const run = await ready(join(home, 'run.json'));
+    const run = await ready(join(home, 'run.json'), stack);
     const gateway = run.urls['sms-gateway']!;
     await bindAgent(run, `http://127.0.0.1:${agentPort}/chat`);
     say('starting the bridge');
@@ -95,8 +95,8 @@ export const startSystems = async (delayMs: number, say: (line: string) => void)
   }
 };
 
-const ready = async (path: string): Promise<RunFile> => {
-  for (let waited = 0; waited < 180_000; waited += 250) {
+const ready = async (path: string, stack: ChildProcess): Promise<RunFile> => {
+  for (let waited = 0; waited < 180_000 && stack.exitCode === null && stack.signalCode === null; waited += 250) {
     await sleep(250);
     try {
       const run = JSON.parse(readFileSync(path, 'utf8')) as RunFile;
@@ -105,7 +105,7 @@ const ready = async (path: string): Promise<RunFile> => {
       // Not there yet.
     }
   }
-  throw new Error('DarkSpere was not ready within three minutes.');
+  throw new Error(stack.exitCode === null ? 'DarkSpere was not ready within three minutes.' : 'DarkSpere could not be started.');
 };
 
 const answers = async (url: string): Promise<void> => {

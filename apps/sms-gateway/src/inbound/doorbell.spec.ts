@@ -1,0 +1,33 @@
+import { jest } from '@jest/globals';
+import { turnRung } from '@darkspere/contracts';
+import type { EventBus } from '@darkspere/transport';
+import { Doorbell } from './doorbell.js';
+
+describe('Doorbell', () => {
+  const emit = jest.fn((..._: unknown[]): Promise<void> => Promise.resolve());
+  const doorbell = new Doorbell({ emit } as unknown as EventBus);
+  const tick = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
+
+  beforeEach(() => emit.mockClear());
+
+  it('rings once for all sessions whose texts were stored together', async () => {
+    doorbell.ring('a');
+    doorbell.ring('b');
+    await tick();
+    doorbell.ring('c');
+    await tick();
+    expect(emit.mock.calls).toEqual([
+      [turnRung, { sessionIds: ['a', 'b'] }],
+      [turnRung, { sessionIds: ['c'] }],
+    ]);
+  });
+
+  it('is silent when Redis is away, and rings again when it is back', async () => {
+    emit.mockRejectedValueOnce(new Error('away'));
+    doorbell.ring('a');
+    await tick();
+    doorbell.ring('b');
+    await tick();
+    expect(emit).toHaveBeenLastCalledWith(turnRung, { sessionIds: ['b'] });
+  });
+});
