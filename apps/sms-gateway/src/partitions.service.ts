@@ -2,7 +2,7 @@ import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { Cron, CronExpression } from '@nestjs/schedule';
 import { Sql } from '@darkspere/database';
 
-/** Keeps the weekly partitions of `messaging` and of what is written with it ahead of time. */
+/** Keeps the monthly partitions of `messaging` and of what is written with it ahead of time. */
 @Injectable()
 export class PartitionsService implements OnModuleInit {
   private readonly logger = new Logger(PartitionsService.name);

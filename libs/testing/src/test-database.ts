@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 
@@ -25,7 +26,13 @@ export const createTestDatabase = async (): Promise<TestDatabase> => {
     pool,
     drop: async () => {
       await pool.end();
-      await asAdmin(adminUrl, (admin) => admin.query(`drop database if exists ${name} with (force)`));
+      await asAdmin(adminUrl, async (admin) => {
+        // A pool's end does not wait for its connections to close; one that is cut instead raises an error that nobody hears.
+        const open = async (): Promise<boolean> =>
+          (await admin.query('select from pg_stat_activity where datname = $1', [name])).rowCount! > 0;
+        for (const end = Date.now() + 1_000; (await open()) && Date.now() < end;) await sleep(10);
+        await admin.query(`drop database if exists ${name} with (force)`);
+      });
     },
   };
 };

@@ -9,7 +9,7 @@ export interface TurnText {
   traceparent: string | null;
 }
 
-/** The right to run a turn, and everything it takes: see `routing.claim_turn`. */
+/** The right to run a turn, and everything it takes: see `routing.claim_turns`. */
 export interface ClaimedTurn {
   outcome: 'claimed';
   session_id: string;
