@@ -14,11 +14,7 @@ declare
 begin
   perform set_config('synchronous_commit', 'off', true);
   for s in select * from routing.agent_sessions where id = any (p_sessions) order by id for no key update loop
-    if s.turn_id is null and s.run_after <= p_now and s.ended_at is null and s.last_seq > s.done_seq then
-      v_ready := v_ready || s.id;
-      continue;
-    end if;
-    v_obstacle := routing.obstacle(s, p_now);
+    v_obstacle := case when s.turn_id is not null or s.run_after > p_now or s.ended_at is not null or s.last_seq = s.done_seq then routing.obstacle(s, p_now) end;
     if v_obstacle is null then
       v_ready := v_ready || s.id;
     else
