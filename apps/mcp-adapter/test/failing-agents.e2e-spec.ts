@@ -46,6 +46,9 @@ describe('an agent that fails', () => {
     const { session_id } = await adapters.text(number, phone, 'Hello');
     expect(await adapters.answered(phone)).toEqual([APOLOGY]);
     expect(await adapters.turns(session_id)).toMatchObject([{ status: 'apologised', attempts: 1, failure: { code, closed_by: code } }]);
+    expect(await adapters.rows(`select x ->> 'hop' as hop, x ->> 'reason' as reason from messaging.message_history m, jsonb_array_elements(m.transmission_path) x
+      where m.session_id = $1 and direction = 'inbound'`, [session_id])).toEqual([
+      { hop: 'received', reason: null }, { hop: 'stored', reason: null }, { hop: 'failed', reason: code }, { hop: 'apologised', reason: code }]); // prettier-ignore
     expect(adapters.calls(name)).toHaveLength(1);
     expect(await alerts(id)).toMatchObject([{ kind: 'turn_apologised', details: { reason: code } }]);
   });

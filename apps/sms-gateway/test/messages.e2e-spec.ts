@@ -225,6 +225,8 @@ describe('/api/v1/messages', () => {
       'limit=1&limit=2',
       'before=1',
       'phone=',
+      'phone=%00',
+      'phone=%20',
       'phone=a&phone=b',
       `phone=${'x'.repeat(65)}`,
     ])('?%s is a bad request', async (query) => {

@@ -232,6 +232,9 @@ begin
   select * into s from routing.agent_sessions where id = p_session and lease_token = p_token and turn_id = p_turn_id for no key update;
   if not found then return jsonb_build_object('outcome', 'void', 'turn_id', p_turn_id, 'session_id', p_session); end if;
   update routing.turns set failure = p_failure, attempts = attempts - case when p_counts then 0 else 1 end where id = p_turn_id returning * into t;
+  if p_counts then
+    perform messaging.add_hop(t.message_ids, jsonb_build_object('hop', 'failed', 'at', p_now, 'by', 'mcp-adapter', 'agent_id', t.agent_id, 'attempt', t.attempts, 'reason', p_failure -> 'code'));
+  end if;
   if t.epoch <> s.epoch then
     update routing.turns set status = 'fenced', ended_at = p_now where id = t.id;
     update routing.agent_sessions set turn_id = null, lease_token = null, lease_until = null where id = s.id;

@@ -44,6 +44,14 @@ begin
     group by o.turn_id;
 end $$;
 
+-- Published to routing: what happened to these texts on their way. In id order, as the ends of turns lock them.
+create or replace function messaging.add_hop(p_ids uuid[], p_hop jsonb) returns void
+language sql as $$
+  update messaging.message_history m set transmission_path = m.transmission_path || p_hop
+  from (select x from unnest(p_ids) x order by x) i
+  where m.id = i.x and m.id = any (p_ids)
+$$;
+
 -- The send gate: the only way out. Writes what it decided for each message and by which rule; the caller hands out what is
 -- allowed in the same transaction. Whoever stops a send (opt-out, takeover, session end) commits before or after us, never
 -- between: the locks taken here are the ones that those take.

@@ -18,7 +18,7 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import type { PostgresBinaries } from './postgres-binaries.js';
 import { diskFull, ServerError } from './server-error.js';
@@ -107,8 +107,20 @@ const setAside = (dir: string, say: (line: string) => void): void => {
   say(`${dir} held no complete database. It was moved to ${aside} and a new one is made.`);
 };
 
+/** Postgres looks its own user up, and says of one without an entry only that it could not. */
+const mustHaveName = (): void => {
+  try {
+    userInfo();
+  } catch {
+    throw new ServerError(
+      `Postgres cannot run as user ${process.getuid?.()}, who has no entry in /etc/passwd: run as a user who has one, or set DATABASE_URL.`,
+    );
+  }
+};
+
 const initialise = async (dir: string, request: DataRequest): Promise<void> => {
   const { account, binaries } = request;
+  if (!account) mustHaveName();
   const draft = `${dir}.new`;
   await endLeftovers(draft, ['initdb', 'postgres'], [['SIGKILL', 5_000]]);
   const passwordFile = `${draft}-password`;

@@ -42,6 +42,7 @@ export class Phone {
       signal: signal ?? null,
     });
     if (result.http_status === null) throw new PhoneError(`The text was not delivered: ${result.error}`);
+    if (result.http_status === 404) throw new PhoneError(`The text was not delivered: nobody answers at ${this.number} (HTTP 404)`);
     if (result.http_status >= 300) throw new PhoneError(`The text was not delivered: the app answered HTTP ${result.http_status}`);
   }
 

@@ -37,6 +37,9 @@ export const textCommand = async (argv: readonly string[], terminal: Terminal): 
   }
 };
 
+/** A phone, a WhatsApp user or a short code. */
+const ADDRESS = /^(whatsapp:)?\+?[0-9]{3,15}$/;
+
 const isForPeople = (error: unknown): error is Error =>
   error instanceof PhoneError || (error as { code?: string } | null)?.code?.startsWith('ERR_PARSE_ARGS') === true;
 
@@ -58,6 +61,9 @@ const run = async (argv: readonly string[], terminal: Terminal): Promise<number>
   }
   const timeoutMs = Number(values.timeout) * 1_000;
   if (!(timeoutMs > 0)) throw new PhoneError('--timeout is a number of seconds');
+  for (const option of ['from', 'to'] as const) {
+    if (!ADDRESS.test(values[option])) throw new PhoneError(`--${option} is a phone number such as +15557770001, or a short code`);
+  }
   const twinUrl = values.twin ?? terminal.env['TWIN_URL'] ?? (await runningTwin(terminal.env));
   if (!URL.canParse(twinUrl)) throw new PhoneError(`${twinUrl} is not a URL`);
   const phone = new Phone(twinUrl, values.from, values.to);

@@ -71,7 +71,14 @@ describe('the phone in the terminal', () => {
     app.answers('<Response/>');
     expect(await run(['--timeout', '0.2', 'x'])).toEqual({ code: 1, out: '', err: 'No answer within 0.2 s\n' });
     app.answers((_, reply) => reply.code(404).send(''));
-    expect(await run(['x'])).toEqual({ code: 1, out: '', err: 'The text was not delivered: the app answered HTTP 404\n' });
+    expect(await run(['x'])).toEqual({ code: 1, out: '', err: 'The text was not delivered: nobody answers at +15550001000 (HTTP 404)\n' });
+    app.answers((_, reply) => reply.code(403).send(''));
+    expect(await run(['x'])).toEqual({ code: 1, out: '', err: 'The text was not delivered: the app answered HTTP 403\n' });
+  });
+
+  it.each(['--from', '--to'])('%s that is no number is named before anything is sent', async (option) => {
+    const { code, err } = await run([option, 'foo', 'x']);
+    expect({ code, err }).toEqual({ code: 1, err: `${option} is a phone number such as +15557770001, or a short code\n` });
     await app.close();
     expect((await run(['x'])).err).toMatch(/^The text was not delivered: .*ECONNREFUSED/);
   });

@@ -36,11 +36,23 @@ export type NewMessage = z.infer<typeof NewMessage>;
 
 export const MessageId = z.object({ id: z.uuid('must be a message id') });
 
+/** One that is nothing when cleaned would find everybody's messages. */
+const Phone = z
+  .string({ error: 'is required' })
+  .max(64)
+  .transform(cleanText)
+  .refine((phone) => phone.trim() !== '', 'must not be empty');
+
 export const MessageFilter = z.object({
-  phone: z.string().min(1).max(64).transform(cleanText).optional(),
+  phone: Phone.optional(),
   before: z.uuid('must be a message id').optional(),
-  limit: z.coerce.number({ error: 'must be a number' }).int().min(1).max(200).default(50),
+  limit: z.coerce
+    .number({ error: 'must be a number' })
+    .int('must be a whole number')
+    .min(1, 'must be 1 to 200')
+    .max(200, 'must be 1 to 200')
+    .default(50),
 });
 export type MessageFilter = z.infer<typeof MessageFilter>;
 
-export const ConsentFilter = z.object({ phone: z.string({ error: 'is required' }).min(1).max(64).transform(cleanText) });
+export const ConsentFilter = z.object({ phone: Phone });
