@@ -1,13 +1,12 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Writable } from 'node:stream';
-import { setTimeout as delay } from 'node:timers/promises';
 import { Module, type INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { turnRung } from '@darkspere/contracts';
 import { newApiKey, type Scope } from '@darkspere/domain';
 import { JsonLogger, createAdapter, validationPipe } from '@darkspere/platform';
-import { createTestDatabase, type TestDatabase } from '@darkspere/testing';
+import { createTestDatabase, eventually, type TestDatabase } from '@darkspere/testing';
 import { Broadcasts, EventBus, RedisStreamsServer, TransportModule } from '@darkspere/transport';
 import { createTwin, type AgentCall, type Twin } from '@darkspere/twin';
 import { Test } from '@nestjs/testing';
@@ -268,16 +267,3 @@ export class Chat {
     return this.post({ type: 'chat.request', session_id, message }, headers);
   }
 }
-
-/** Tries until `check` no longer throws. */
-export const eventually = async <T>(check: () => Promise<T> | T, withinMs = 12_000): Promise<T> => {
-  const end = Date.now() + withinMs;
-  for (;;) {
-    try {
-      return await check();
-    } catch (error) {
-      if (Date.now() > end) throw error;
-      await delay(20);
-    }
-  }
-};

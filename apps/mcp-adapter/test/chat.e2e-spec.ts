@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { Adapters, eventually, type Chat } from './adapter.harness.js';
+import { eventually } from '@darkspere/testing';
+import { Adapters, type Chat } from './adapter.harness.js';
 
 describe('POST /mcp/chat', () => {
   let adapters: Adapters;

@@ -1,5 +1,6 @@
+import { eventually } from '@darkspere/testing';
 import { TurnsService } from '../src/turns/turns.service.js';
-import { Adapters, eventually } from './adapter.harness.js';
+import { Adapters } from './adapter.harness.js';
 
 const APOLOGY = expect.stringContaining('Sorry, we could not answer that just now');
 

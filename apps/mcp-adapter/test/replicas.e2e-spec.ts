@@ -1,8 +1,9 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { SchedulerRegistry } from '@nestjs/schedule';
+import { eventually } from '@darkspere/testing';
 import { LEASE_MS } from '../src/turns/turns.repository.js';
 import { TurnsService } from '../src/turns/turns.service.js';
-import { Adapters, eventually, type AcceptedText, type TextOptions } from './adapter.harness.js';
+import { Adapters, type AcceptedText, type TextOptions } from './adapter.harness.js';
 
 describe('adapters on one database', () => {
   let adapters: Adapters;

@@ -1,11 +1,11 @@
 import { Controller, Inject, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { answerDue, answerTurn, turnAnswered, type InputOf } from '@darkspere/contracts';
-import type { TestDatabase } from '@darkspere/testing';
+import { eventually, type TestDatabase } from '@darkspere/testing';
 import { Handles, RedisStreamsServer } from '@darkspere/transport';
 import { bodyOf, serve } from '../src/agents/agents.fixture.js';
 import { CallOutcomes } from '../src/turns/call-outcomes.js';
-import { Adapters, eventually } from './adapter.harness.js';
+import { Adapters } from './adapter.harness.js';
 
 interface Envelope {
   type: string;

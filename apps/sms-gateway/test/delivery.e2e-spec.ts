@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { eventually } from '@darkspere/testing';
 import { ReconcilerService } from '../src/sender/reconciler.service.js';
 import { SenderService } from '../src/sender/sender.service.js';
-import { eventually, Gateway, NUMBER, newSid, type Caller, type Form } from './gateway.harness.js';
+import { Gateway, NUMBER, newSid, type Caller, type Form } from './gateway.harness.js';
 
 describe('a message on its way out', () => {
   let gateway: Gateway;

@@ -1,6 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Writable } from 'node:stream';
-import { setTimeout as delay } from 'node:timers/promises';
 import { Module, type INestMicroservice } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -235,16 +234,3 @@ export class Caller {
 }
 
 export const newSid = (): string => `SM${randomUUID().replaceAll('-', '')}`;
-
-/** Tries until `check` no longer throws. */
-export const eventually = async <T>(check: () => Promise<T> | T, withinMs = 12_000): Promise<T> => {
-  const end = Date.now() + withinMs;
-  for (;;) {
-    try {
-      return await check();
-    } catch (error) {
-      if (Date.now() > end) throw error;
-      await delay(20);
-    }
-  }
-};

@@ -1,4 +1,5 @@
-import { eventually, Gateway, NUMBER, newSid, type Form } from './gateway.harness.js';
+import { eventually } from '@darkspere/testing';
+import { Gateway, NUMBER, newSid, type Form } from './gateway.harness.js';
 
 const EMPTY = '<?xml version="1.0" encoding="UTF-8"?><Response/>';
 

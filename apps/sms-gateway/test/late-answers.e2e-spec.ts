@@ -1,4 +1,5 @@
-import { eventually, Gateway, NUMBER, newSid } from './gateway.harness.js';
+import { eventually } from '@darkspere/testing';
+import { Gateway, NUMBER, newSid } from './gateway.harness.js';
 import { ReconcilerService } from '../src/sender/reconciler.service.js';
 
 const BUDGET_MS = 300;

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { eventually, Gateway, NUMBER, type Caller } from './gateway.harness.js';
+import { eventually } from '@darkspere/testing';
+import { Gateway, NUMBER, type Caller } from './gateway.harness.js';
 
 const THEIR_NUMBER = '+15550002000';
 

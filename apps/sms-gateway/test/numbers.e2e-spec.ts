@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { eventually, Gateway, NUMBER, type Caller } from './gateway.harness.js';
+import { eventually } from '@darkspere/testing';
+import { Gateway, NUMBER, type Caller } from './gateway.harness.js';
 
 describe('/api/v1/numbers', () => {
   let gateway: Gateway;

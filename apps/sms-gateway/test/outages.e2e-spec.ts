@@ -3,10 +3,10 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort, startRedis, type RunningRedis } from '@darkspere/testing';
+import { eventually, freePort, startRedis, type RunningRedis } from '@darkspere/testing';
 import { CarrierClient, type SendOutcome } from '../src/carrier/carrier.client.js';
 import type { SmsGatewayEnv } from '../src/env.js';
-import { eventually, Gateway, NUMBER } from './gateway.harness.js';
+import { Gateway, NUMBER } from './gateway.harness.js';
 
 const listen = async (listener: RequestListener): Promise<Server> => {
   const server = createServer(listener);

@@ -147,6 +147,23 @@ export class Engine {
     return (await this.sql.values<Taken>('messaging.take_reply', [[messageId], [givesUp], this.now]))[0]!;
   }
 
+  /** A message that nobody asked for, to a phone. */
+  create<T extends { message_id: string }>(phone: Phone, bodies: string[], fields: object = {}): Promise<T> {
+    return this.sql.value('messaging.create_outbound', [
+      this.account,
+      JSON.stringify({
+        from: phone.to,
+        to: phone.from,
+        channel: 'sms',
+        purpose: 'marketing',
+        media: null,
+        parts: bodies.map((body) => ({ body, segments: 1, encoding: 'GSM-7' })),
+        ...fields,
+      }),
+      this.now,
+    ]);
+  }
+
   due(limit = 100): Promise<Sends> {
     return this.sql.value('messaging.claim_due', [limit, this.now]);
   }

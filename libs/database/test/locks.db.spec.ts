@@ -17,19 +17,7 @@ describe('two at the same time', () => {
   const taking = (ids: string[], givesUp: boolean[]): Promise<Taken[]> =>
     engine.sql.values<Taken>('messaging.take_reply', [ids, givesUp, engine.now]);
   const statusOf = async (id: string): Promise<string> => (await engine.message(id)).status;
-  const outbound = (phone: Phone): Promise<{ message_id: string }> =>
-    engine.sql.value('messaging.create_outbound', [
-      engine.account,
-      JSON.stringify({
-        from: phone.to,
-        to: phone.from,
-        channel: 'sms',
-        purpose: 'marketing',
-        media: null,
-        parts: [{ body: 'Offer', segments: 1, encoding: 'GSM-7' }],
-      }),
-      engine.now,
-    ]);
+  const outbound = (phone: Phone): Promise<{ message_id: string }> => engine.create(phone, ['Offer']);
 
   it('a hand-out and a STOP: the answer that was handed out first is out before the STOP commits', async () => {
     const phone = await engine.phone();

@@ -16,20 +16,7 @@ describe('messages that nobody asked for', () => {
   beforeEach(() => engine.clear());
   afterAll(() => engine?.stop());
 
-  const create = (phone: Phone, bodies: string[], fields: object = {}): Promise<Created> =>
-    engine.sql.value('messaging.create_outbound', [
-      engine.account,
-      JSON.stringify({
-        from: phone.to,
-        to: phone.from,
-        channel: 'sms',
-        purpose: 'marketing',
-        media: null,
-        parts: bodies.map((body) => ({ body, segments: 1, encoding: 'GSM-7' })),
-        ...fields,
-      }),
-      engine.now,
-    ]);
+  const create = (phone: Phone, bodies: string[], fields?: object): Promise<Created> => engine.create(phone, bodies, fields);
   const sent = async (): Promise<string[]> => (await engine.due()).sends.map(({ body }) => body);
 
   it('a message to a phone that never texted is stored, judged and due at once', async () => {

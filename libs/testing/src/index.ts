@@ -1,3 +1,4 @@
+export { eventually } from './eventually.js';
 export { freePort, isPortFree } from './free-port.js';
 export { POSTGRES_STOP, startPostgres } from './postgres.js';
 export type { PostgresOptions, RunningPostgres } from './postgres.js';
