@@ -18,6 +18,7 @@ export interface AcceptedText {
   message_id: string;
   session_id: string;
   ring: boolean;
+  lease_token: string | null;
 }
 
 export interface TextOptions {
@@ -182,8 +183,10 @@ export class Adapters {
       JSON.stringify([text]),
       at,
     ]);
-    if (rings && row!.accepted.ring) await this.events.emit(turnRung, { sessionIds: [row!.accepted.session_id] });
-    return row!.accepted;
+    const { accepted } = row!;
+    if (rings && accepted.ring)
+      await this.events.emit(turnRung, { rings: [{ sessionId: accepted.session_id, leaseToken: accepted.lease_token }] });
+    return accepted;
   }
 
   /** What was answered to a phone, in order. */

@@ -39,14 +39,15 @@ export class FakeAdapter {
   }
 
   @On(turnRung)
-  async rung({ sessionIds }: PayloadOf<typeof turnRung>): Promise<void> {
-    if (!this.isDeaf) await Promise.all(sessionIds.map((sessionId) => this.look(sessionId)));
+  async rung({ rings }: PayloadOf<typeof turnRung>): Promise<void> {
+    if (!this.isDeaf) await Promise.all(rings.map(({ sessionId, leaseToken }) => this.look(sessionId, leaseToken)));
   }
 
-  async look(sessionId: string): Promise<void> {
-    const claim = await this.call<Turn & { outcome: string; at?: string }>(`routing.claim_turns(array[$1::uuid], now(), '1 minute')`, [
-      sessionId,
-    ]);
+  async look(sessionId: string, leaseToken: string | null = null): Promise<void> {
+    const claim = await this.call<Turn & { outcome: string; at?: string }>(
+      `routing.claim_turns(array[$1::uuid], array[$2::uuid], now(), '1 minute')`,
+      [sessionId, leaseToken],
+    );
     if (claim.at) this.lookAt(sessionId, claim.at);
     // The turn goes on when the ring is acknowledged; a database that a test has dropped meanwhile is no failure.
     if (claim.outcome === 'claimed') void this.run(claim).catch(() => undefined);

@@ -1,11 +1,14 @@
 import { z } from 'zod';
 import { broadcast, contract, event } from './contract.js';
 
-/** The doorbell: these sessions have a text waiting. Ids only; the text stays in Postgres. A stale ring is harmless. */
+/**
+ * The doorbell: these sessions have a text waiting. Ids only; the text stays in Postgres. A stale ring is harmless.
+ * `leaseToken`: the turn is leased already, to whoever answers this ring; null: it has to be claimed.
+ */
 export const turnRung = event({
   name: 'turn.rung',
   to: ['mcp-adapter'],
-  payload: z.object({ sessionIds: z.array(z.uuid()) }),
+  payload: z.object({ rings: z.array(z.object({ sessionId: z.uuid(), leaseToken: z.uuid().nullable() })) }),
 });
 
 /** Tells the gateway (topic) that waits on these inbound messages that they are decided. */

@@ -1,7 +1,7 @@
 -- The smallest version 7 uuid of a moment: ids carry their time, so a table partitioned by id is partitioned by time
 -- and its primary key is unique over all partitions.
 create or replace function platform.uuid_at(p_at timestamptz) returns uuid
-language sql immutable parallel safe as $$
+language sql stable parallel safe as $$
   select (lpad(to_hex((extract(epoch from p_at) * 1000)::bigint), 12, '0') || '70008000000000000000')::uuid
 $$;
 

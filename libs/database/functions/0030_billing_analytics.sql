@@ -1,9 +1,9 @@
 -- Published: billable units, one a source. The same source and kind twice is one unit. Returns how many are new.
-create or replace function billing.append_usage(p_accounts uuid[], p_sources uuid[], p_kind text, p_quantities bigint[], p_at timestamptz) returns bigint
+create or replace function billing.append_usage(p_accounts uuid[], p_sources uuid[], p_kinds text[], p_quantities bigint[], p_at timestamptz) returns bigint
 language sql as $$
   with added as (
     insert into billing.usage_ledger (source_id, kind, account_id, quantity, at)
-    select source, p_kind, account, quantity, p_at from unnest(p_accounts, p_sources, p_quantities) x(account, source, quantity)
+    select source, kind, account, quantity, p_at from unnest(p_accounts, p_sources, p_kinds, p_quantities) x(account, source, kind, quantity)
     on conflict do nothing returning 1
   )
   select count(*) from added

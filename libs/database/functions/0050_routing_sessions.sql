@@ -22,18 +22,19 @@ begin
 end $$;
 
 -- Published: takes texts into the sessions of their (number, contact, channel), opening those that are not live, and
--- numbers them. One row a text, in any order. rings: somebody should look at the session now (once a session).
+-- numbers them. One row a text, in any order.
+-- rings: somebody should look at the session now (once a session). Where nothing speaks against a turn of this text alone,
+-- it is leased here, and whoever answers the ring with lease_token runs it; 3 s later the sweeper finds it.
 -- is_held: a person owns the session; the text is stored and not run.
-create or replace function routing.receive_texts(p_texts routing.incoming[], p_now timestamptz)
-returns table (message_id uuid, session_id uuid, seq bigint, epoch integer, rings boolean, is_held boolean)
+create or replace function routing.receive_texts(p_texts routing.incoming[], p_now timestamptz) returns setof routing.received
 language plpgsql as $$
 declare
   v_sessions uuid[];
   v_new uuid[];
   v_held uuid[];
   v_idle uuid[];
-  v_opened uuid[] := '{}';
-  r record;
+  v_free uuid[];
+  v_owned uuid[];
 begin
   if cardinality(p_texts) = 0 then return; end if;
   loop
@@ -59,49 +60,50 @@ begin
       continue;
     end if;
     -- In id order, as every batch does: two of them cannot deadlock.
-    select array_agg(s.id), array_agg(s.id) filter (where s.last_text_at < p_now - interval '24 hours' and s.last_seq = s.done_seq and s.owner = 'agent')
-    into v_held, v_idle
-    from (select * from routing.agent_sessions where id = any (v_sessions) and ended_at is null order by id for no key update) s;
+    select array_agg(s.id), array_agg(s.id) filter (where s.last_text_at < p_now - interval '24 hours' and s.last_seq = s.done_seq and s.owner = 'agent'),
+      array_agg(s.id) filter (where s.turn_id is null and s.last_seq = s.done_seq and s.run_after <= p_now and a.is_routable),
+      array_agg(s.id) filter (where s.owner <> 'agent')
+    into v_held, v_idle, v_free, v_owned
+    from (select * from routing.agent_sessions where id = any (v_sessions) and ended_at is null order by id for no key update) s
+    left join lateral registry.routing_of(s.agent_id) a on true;
     -- A session that ended while we waited for it is not among them: its text opens the next one.
     exit when v_idle is null and v_held @> v_sessions;
     perform routing.end_session(x, p_now) from unnest(v_idle) x;
   end loop;
 
-  for r in
-    update routing.agent_sessions s set
-      last_seq = s.last_seq + m.count,
-      waiting = s.waiting || m.ids,
-      last_text_at = p_now,
-      -- Quiet window after a busy turn: each text moves the start, the window's end does not move.
-      run_after = case when s.turn_id is null and s.quiet_until > p_now then least(p_now + interval '400 milliseconds', s.quiet_until) else s.run_after end
-    from (
-      select v_sessions[n] as id, count(*) as count, array_agg(t.message_id order by n) as ids
+  return query
+    with box as (
+      select v_sessions[n] as id, array_agg(t.message_id order by n) as ids, uuidv7() as turn_id,
+        case when count(*) = 1 and v_sessions[n] = any (v_free) then gen_random_uuid() end as token
       from unnest(p_texts) with ordinality t(message_id, account_id, number_id, contact_id, channel, bound_agent_id, handle, n)
       group by v_sessions[n]
-    ) m
-    where s.id = m.id and s.id = any (v_held) and s.owner = 'agent'
-    returning s.id, s.epoch, s.agent_id, s.lease_until, s.run_after, old.last_seq as last_seq, old.done_seq as done_seq, m.ids
-  loop
-    if r.last_seq = r.done_seq then v_opened := v_opened || r.id; end if;
-    for i in 1 .. cardinality(r.ids) loop
-      message_id := r.ids[i]; session_id := r.id; seq := r.last_seq + i; epoch := r.epoch; is_held := false;
-      rings := i = 1 and routing.wants_ring(r.lease_until, r.run_after, r.agent_id, p_now);
-      return next;
-    end loop;
-    v_held := array_remove(v_held, r.id);
-  end loop;
-  if v_opened <> '{}' then
-    insert into routing.due_sessions (session_id, since) select x, p_now from unnest(v_opened) x on conflict on constraint due_sessions_pkey do update set since = p_now;
-  end if;
+    ), taken as (
+      update routing.agent_sessions s set
+        last_seq = s.last_seq + cardinality(m.ids), waiting = s.waiting || m.ids, last_text_at = p_now,
+        turn_id = case when m.token is null then s.turn_id else m.turn_id end,
+        lease_token = coalesce(m.token, s.lease_token),
+        lease_until = case when m.token is null then s.lease_until else p_now + interval '3 seconds' end,
+        -- Quiet window after a busy turn: each text moves the start, the window's end does not move.
+        run_after = case when s.turn_id is null and s.quiet_until > p_now then least(p_now + interval '400 milliseconds', s.quiet_until) else s.run_after end
+      from box m where s.id = m.id and s.id = any (v_held) and s.owner = 'agent'
+      returning s.id, s.account_id, s.agent_id, s.epoch, s.run_after, old.lease_until, old.last_seq as last_seq, old.done_seq as done_seq, m.ids, m.turn_id, m.token
+    ), leased as (
+      insert into routing.turns (id, account_id, session_id, agent_id, epoch, from_seq, to_seq, message_ids, started_at, deadline)
+      select turn_id, account_id, id, agent_id, epoch, last_seq + 1, last_seq + 1, ids, p_now, p_now + interval '30 seconds' from taken where token is not null
+    ), opened as (
+      insert into routing.due_sessions (session_id, since) select id, p_now from taken where last_seq = done_seq
+      on conflict on constraint due_sessions_pkey do update set since = p_now
+    )
+    select x.id, k.id, k.last_seq + x.n, k.epoch, x.n = 1 and (k.token is not null or routing.wants_ring(k.lease_until, k.run_after, k.agent_id, p_now)), k.token, false
+    from taken k cross join lateral unnest(k.ids) with ordinality x(id, n);
 
-  -- What is left belongs to a person.
-  if v_held <> '{}' then
-    update routing.agent_sessions set last_text_at = p_now where id = any (v_held);
+  if v_owned is not null then
+    update routing.agent_sessions set last_text_at = p_now where id = any (v_owned);
     return query
-      select t.message_id, s.id, null::bigint, s.epoch, false, true
+      select t.message_id, s.id, null::bigint, s.epoch, false, null::uuid, true
       from unnest(p_texts) with ordinality t(message_id, account_id, number_id, contact_id, channel, bound_agent_id, handle, n)
       cross join lateral (select x.id, x.epoch from routing.agent_sessions x where x.id = v_sessions[n] offset 0) s
-      where s.id = any (v_held);
+      where s.id = any (v_owned);
   end if;
 end $$;
 
@@ -116,15 +118,15 @@ end $$;
 
 -- Published: what was computed before this moment is never sent, and texts that wait are closed without a turn.
 -- Returns the closed messages. A running turn keeps its lease, so that the session stays one turn at a time; its answer
--- will be stored as fenced.
-create or replace function routing.fence_session(p_session uuid, p_now timestamptz) returns uuid[]
+-- will be stored as fenced. p_may_run false: the caller knows that nobody runs its turn.
+create or replace function routing.fence_session(p_session uuid, p_now timestamptz, p_may_run boolean default true) returns uuid[]
 language plpgsql as $$
 declare
   s routing.agent_sessions;
   v_is_running boolean;
 begin
   select * into s from routing.agent_sessions where id = p_session for no key update;
-  v_is_running := coalesce(s.lease_until > p_now, false);
+  v_is_running := p_may_run and coalesce(s.lease_until > p_now, false);
   update routing.agent_sessions set
     epoch = epoch + 1, done_seq = last_seq, waiting = '{}', quiet_until = null, run_after = '-infinity',
     turn_id = case when v_is_running then turn_id end,
@@ -192,6 +194,10 @@ language sql as $$
   select coalesce(jsonb_object_agg(id, epoch), '{}') from (select id, epoch from routing.agent_sessions where id = any (p_sessions) order by id for share) s
 $$;
 
+-- Published: the epoch of a session as it is now, not held.
+create or replace function routing.epoch_of(p_session uuid) returns table (epoch integer)
+language sql stable as $$ select epoch from routing.agent_sessions where id = p_session $$;
+
 -- Published: the live session of a number and a contact, or null.
 create or replace function routing.live_session_of(p_number uuid, p_contact uuid, p_channel text) returns uuid
 language sql stable as $$
@@ -202,7 +208,7 @@ $$;
 create or replace function routing.turn_epoch(p_turn uuid) returns integer
 language sql stable as $$ select epoch from routing.turns where id = p_turn $$;
 
--- A text given by POST /mcp/chat, by the session's handle. Returns {session_id, message_id, ring, held}; null: no such session of this account.
+-- A text given by POST /mcp/chat, by the session's handle. Returns {session_id, message_id, ring, lease_token, held}; null: no such session of this account.
 create or replace function routing.receive_chat(p_account uuid, p_handle text, p_body text, p_traceparent text, p_now timestamptz) returns jsonb
 language plpgsql as $$
 declare
@@ -223,7 +229,7 @@ begin
   end;
   if r.is_held then return jsonb_build_object('held', true); end if;
   perform messaging.accept_chat(s.id, s.account_id, s.number_id, s.contact_id, r.seq, v_message, p_body, p_traceparent, p_now);
-  return jsonb_build_object('session_id', s.id, 'message_id', v_message, 'ring', r.rings, 'held', false);
+  return jsonb_build_object('session_id', s.id, 'message_id', v_message, 'ring', r.rings, 'lease_token', r.lease_token, 'held', false);
 end $$;
 
 -- Published: the number has another agent now. Live sessions go to it at once; an unbound number keeps those it has.

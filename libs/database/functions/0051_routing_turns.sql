@@ -1,19 +1,34 @@
--- Takes the right to run the next turn of these sessions, of each that has one to run now. p_lease: how long without a
--- heartbeat. Returns for each that exists {outcome, …}: claimed (with everything a turn needs) | running | later (at) | nothing |
+-- Takes the right to run the next turn of these sessions, of each that has one to run now. p_tokens: by position, the lease
+-- that came with the ring; a turn that is leased so is only read. p_lease: how long without a heartbeat.
+-- Returns for each that exists {outcome, …}: claimed (with everything a turn needs) | running | later (at) | nothing |
 -- no_agent | closed. An alert in it is raised already.
 -- Rows are locked in id order, so two batches cannot deadlock. The commit need not wait for the disk: a claim that a crash
 -- takes back is claimed again.
-create or replace function routing.claim_turns(p_sessions uuid[], p_now timestamptz, p_lease interval) returns setof json
+create or replace function routing.claim_turns(p_sessions uuid[], p_tokens uuid[], p_now timestamptz, p_lease interval) returns setof json
 language plpgsql as $$
 declare
   s routing.agent_sessions;
+  v_found uuid[] := '{}';
   v_ready uuid[] := '{}';
+  v_tokens uuid[] := '{}';
+  v_superseded uuid[] := '{}';
   v_obstacle jsonb;
   v_ends jsonb[] := '{}';
   r record;
 begin
+  for r in select * from routing.leased_turns(p_sessions, p_tokens, null, p_now) loop
+    v_found := v_found || r.session_id;
+    return next r.claim;
+  end loop;
+  if v_found @> p_sessions then return; end if;
+
   perform set_config('synchronous_commit', 'off', true);
-  for s in select * from routing.agent_sessions where id = any (p_sessions) order by id for no key update loop
+  for s in select * from routing.agent_sessions where id = any (p_sessions) and id <> all (v_found) order by id for no key update loop
+    if s.lease_token = any (p_tokens) and s.lease_until > p_now then
+      -- Leased to this ring, and fenced before anybody ran it.
+      update routing.turns set status = 'fenced', ended_at = p_now where id = s.turn_id;
+      update routing.agent_sessions set turn_id = null, lease_token = null, lease_until = null where id = s.id returning * into s;
+    end if;
     v_obstacle := case when s.turn_id is not null or s.run_after > p_now or s.ended_at is not null or s.last_seq = s.done_seq then routing.obstacle(s, p_now) end;
     if v_obstacle is null then
       v_ready := v_ready || s.id;
@@ -23,10 +38,11 @@ begin
   end loop;
   if v_ready = '{}' then return; end if;
 
+  v_found := '{}';
   for r in
     -- A running turn without a lease is tried again. Any other end makes a new turn, young as long as the one it replaces was.
     with session as (
-      select m.*, g.agent_id as chosen_id, a.double_text, a.has_phone_grant, t.last, coalesce((t.last).status = 'running', false) as is_retry
+      select m.*, g.agent_id as chosen_id, a.double_text, t.last, coalesce((t.last).status = 'running', false) as is_retry
       from unnest(v_ready) x(id)
       cross join lateral (select * from routing.agent_sessions where id = x.id offset 0) m
       left join lateral (select t as last from routing.turns t where id = m.turn_id offset 0) t on true
@@ -35,7 +51,7 @@ begin
         select case when has.is_routable then m.agent_id else registry.pick_agent(m.account_id, m.bound_agent_id, m.agent_id) end as agent_id offset 0) g
       left join lateral registry.routing_of(g.agent_id) a on true
     ), ready as (
-      select m.*, x.texts,
+      select m.*,
         case when is_retry then (last).id else uuidv7() end as new_turn_id,
         case when is_retry then (last).epoch else epoch end as turn_epoch,
         case when is_retry then (last).from_seq else done_seq + 1 end as from_seq,
@@ -64,16 +80,12 @@ begin
         run_after = case when j.verdict is null then '-infinity' else least(p_now + interval '1 second', j.deadline) end
       from judged j where m.id = j.id and m.id = any (v_ready)
     )
-    select id, account_id, new_turn_id, verdict, deadline, case when verdict is null then json_build_object(
-      'outcome', 'claimed', 'session_id', id, 'turn_id', new_turn_id, 'lease_token', token, 'agent_id', chosen_id, 'account_id', account_id,
-      'attempt', attempts + 1, 'deadline', deadline, 'superseded', case when (last).status = 'superseded' then (last).id end,
-      'handle', handle, 'channel', channel, 'contact_id', contact_id, 'phone', case when has_phone_grant then messaging.phone_of(contact_id) end,
-      'state', state, 'texts', texts,
-      'history', case when from_seq = 1 then '[]' else (select h from messaging.history(contact_id, id, started_at) h) end) end as claim
-    from judged
+    select id, account_id, new_turn_id, verdict, deadline, token, case when (last).status = 'superseded' then (last).id end as superseded from judged
   loop
     if r.verdict is null then
-      return next r.claim;
+      v_found := v_found || r.id;
+      v_tokens := v_tokens || r.token;
+      v_superseded := v_superseded || r.superseded;
     elsif r.verdict = 'no_agent' then
       v_ends := v_ends || jsonb_build_object('outcome', 'no_agent', 'session_id', r.id, 'at', least(p_now + interval '1 second', r.deadline), 'alert',
         jsonb_build_object('account_id', r.account_id, 'kind', 'no_agent', 'severity', 'critical', 'subject', r.account_id, 'details', '{}'::jsonb));
@@ -81,10 +93,31 @@ begin
       v_ends := v_ends || routing.close_turn(r.id, r.new_turn_id, r.verdict, p_now);
     end if;
   end loop;
+  if v_found <> '{}' then
+    return query select x.claim from routing.leased_turns(v_found, v_tokens, v_superseded, p_now) x;
+  end if;
   if v_ends <> '{}' then
     return query select routing.with_alert(e, p_now)::json from unnest(v_ends) e order by e #>> '{alert,kind}', e #>> '{alert,subject}';
   end if;
 end $$;
+
+-- What it takes to run the turns that are leased under these tokens; none for a lease that is void or has run out, and none
+-- for a turn that was fenced.
+-- p_superseded: by position, the turn that this one replaces.
+create or replace function routing.leased_turns(p_sessions uuid[], p_tokens uuid[], p_superseded uuid[], p_now timestamptz) returns table (session_id uuid, claim json)
+language sql stable as $$
+  select s.id, json_build_object(
+    'outcome', 'claimed', 'session_id', s.id, 'turn_id', t.id, 'lease_token', s.lease_token, 'agent_id', s.agent_id, 'account_id', s.account_id,
+    'attempt', t.attempts, 'deadline', t.deadline, 'superseded', x.superseded,
+    'handle', s.handle, 'channel', s.channel, 'contact_id', s.contact_id, 'phone', case when a.has_phone_grant then messaging.phone_of(s.contact_id) end,
+    'state', s.state, 'texts', m.texts,
+    'history', case when t.from_seq = 1 then '[]' else (select h from messaging.history(s.contact_id, s.id, s.started_at) h) end)
+  from unnest(p_sessions, p_tokens, p_superseded) x(session_id, token, superseded)
+  cross join lateral (select * from routing.agent_sessions where id = x.session_id and lease_token = x.token and lease_until > p_now offset 0) s
+  cross join lateral (select * from routing.turns where id = s.turn_id and epoch = s.epoch offset 0) t
+  left join lateral registry.routing_of(s.agent_id) a on true
+  cross join lateral messaging.leading_texts(t.message_ids, cardinality(t.message_ids)) m
+$$;
 
 -- Why a session that is not idle cannot be claimed now; null: it can. Ends a turn that nobody will complete.
 create or replace function routing.obstacle(s routing.agent_sessions, p_now timestamptz) returns jsonb
@@ -192,15 +225,12 @@ end $$;
 -- Stores the answers of turns whose leases the caller still holds, and frees their sessions.
 -- p_items: [{session_id, turn_id, lease_token, parts: [{body, segments, encoding}], state?, hops: [...]}].
 -- Returns for each what `end_turns` does, or {outcome: void, turn_id, session_id}.
--- The commit need not wait for the disk: whatever acts on an answer (take_replies, the sender's claim) commits durably
--- after it, and the log is flushed in order.
 create or replace function routing.complete_turns(p_items jsonb, p_now timestamptz) returns setof jsonb
 language plpgsql as $$
 declare
   v_ends routing.turn_end[];
   v_void jsonb[];
 begin
-  perform set_config('synchronous_commit', 'off', true);
   perform from routing.agent_sessions where id = any (array(select (x ->> 'session_id')::uuid from jsonb_array_elements(p_items) x)) order by id for no key update;
   select array_agg((id, turn_id, 'answered', x -> 'parts', nullif(x -> 'state', 'null'), x -> 'hops', null)::routing.turn_end) filter (where is_held),
     array_agg(jsonb_build_object('outcome', 'void', 'turn_id', x -> 'turn_id', 'session_id', x -> 'session_id')) filter (where not is_held)
@@ -255,6 +285,8 @@ declare
   t routing.turns;
   v_end jsonb;
 begin
+  -- Hands out an answer, which a claim alone does not.
+  perform set_config('synchronous_commit', 'on', true);
   select * into t from routing.turns where id = p_turn_id;
   v_end := routing.end_turns(array[(p_session, t.id, 'apologised',
     jsonb_build_array(jsonb_build_object('body', security.account_text(t.account_id, 'apology'), 'segments', 1, 'encoding', 'GSM-7')), null,

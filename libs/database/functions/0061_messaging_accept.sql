@@ -43,8 +43,9 @@ end $$;
 --  handle, traceparent, received_at}, and for a text that is about the channel itself also
 -- {intent: opt_out | opt_in | opt_in_if_out | help, intent_source, is_answered_by_carrier}. A batch with such a text is
 -- taken one by one, in its order: faster is to send it alone.
--- Returns for each, in order, {outcome: accepted | duplicate | number_not_found, message_id, session_id, ring, is_decided}.
-create or replace function messaging.accept_inbound(p_texts jsonb, p_now timestamptz) returns setof jsonb
+-- p_written: answers that went out on their sockets meanwhile, see `mark_written`; what follows them may go then.
+-- Returns for each, in order, {outcome: accepted | duplicate | number_not_found, message_id, session_id, ring, lease_token, is_decided}.
+create or replace function messaging.accept_inbound(p_texts jsonb, p_now timestamptz, p_written uuid[] default '{}') returns setof jsonb
 language plpgsql as $$
 declare
   v_numbers uuid[];
@@ -55,13 +56,16 @@ declare
   v_contacts uuid[];
   v_out uuid[];
   v_late uuid[];
-  v_incoming routing.incoming[];
-  v_boxes jsonb := '{}';
-  v_fenced uuid[];
+  v_boxes routing.received[] := '{}';
+  v_is_fenced boolean;
   v_answer uuid;
   v_text jsonb;
   v_billed bigint;
 begin
+  if p_written <> '{}' then
+    -- Before all other locks: who has an outbox row may wait for a session.
+    update messaging.outbox set is_written = true where message_id = any (p_written) and state = 'twiml';
+  end if;
   if jsonb_array_length(p_texts) > 1 and p_texts @? '$[*].intent ? (@ != null)' then
     for v_text in select t from jsonb_array_elements(p_texts) with ordinality x(t, i) order by i loop
       return query select messaging.accept_inbound(jsonb_build_array(v_text), p_now);
@@ -102,22 +106,20 @@ begin
       v_intent := messaging.obey(v_contacts[1], v_intent, p_texts -> 0, v_ids[1], p_now);
     end if;
     if v_intent is null then
-      v_incoming := array(
+      select coalesce(array_agg(r), '{}'), bool_or(r.epoch > 0 or r.seq = 1) into v_boxes, v_is_fenced
+      from routing.receive_texts(array(
         select (v_ids[i], t ->> 'account_id', v_numbers[i], v_contacts[i], t ->> 'channel', v_agents[i], t ->> 'handle')::routing.incoming
         from jsonb_array_elements(p_texts) with ordinality x(t, i)
-        where v_ids[i] = any (v_new) and v_contacts[i] <> all (v_out) order by i);
-      select coalesce(jsonb_object_agg(r.message_id, to_jsonb(r)), '{}'), array_agg(r.session_id) filter (where r.epoch > 0 or r.seq = 1)
-      into v_boxes, v_fenced from routing.receive_texts(v_incoming, p_now) r;
+        where v_ids[i] = any (v_new) and v_contacts[i] <> all (v_out) order by i), p_now) r;
       -- An opt-out may have committed while we waited for a session: its fence came first, so the epoch is not 0 or the
       -- session is new.
-      if v_fenced is not null then
+      if v_is_fenced then
         v_late := array(select id from messaging.contacts where id = any (v_contacts) and 'all' = any (suppressed));
         if v_late <> '{}' then
           v_out := v_out || v_late;
           -- Only the sessions that are ours already: the opt-out has fenced the contact's others, and their locks are not in order.
-          perform routing.fence_session(x.id, p_now) from (
-            select distinct (v_boxes -> (v_ids[i]::text) ->> 'session_id')::uuid as id from generate_subscripts(v_ids, 1) i
-            where v_contacts[i] = any (v_out) and v_boxes ? (v_ids[i]::text)) x;
+          perform routing.fence_session(x.session_id, p_now, false) from (
+            select distinct b.session_id from unnest(v_boxes) b where v_contacts[array_position(v_ids, b.message_id)] = any (v_out)) x;
         end if;
       end if;
     end if;
@@ -126,24 +128,24 @@ begin
     end if;
 
     with arrived as (
-      select v_ids[i] as id, v_contacts[i] as contact_id, t, v_numbers[i] as number_id, (t ->> 'account_id')::uuid as account_id, v_boxes -> (v_ids[i]::text) as box,
+      select v_ids[i] as id, v_contacts[i] as contact_id, t, v_numbers[i] as number_id, (t ->> 'account_id')::uuid as account_id, b.session_id, b.seq,
         case when v_intent is not null then 'handled'
-             when v_contacts[i] = any (v_out) or (v_boxes -> (v_ids[i]::text) ->> 'is_held')::boolean then 'held' else 'waiting' end as status
-      from jsonb_array_elements(p_texts) with ordinality x(t, i)
+             when v_contacts[i] = any (v_out) or b.is_held then 'held' else 'waiting' end as status
+      from jsonb_array_elements(p_texts) with ordinality x(t, i) left join unnest(v_boxes) b on b.message_id = v_ids[i]
       where v_ids[i] = any (v_new)
     ), stored as (
     insert into messaging.message_history (id, account_id, session_id, contact_id, number_id, direction, channel, body, media, segments, encoding, status,
       message_sid, transmission_path, traceparent, created_at, seq, carrier_fields, waiter, offer_until, answer_id)
-    select id, account_id, (box ->> 'session_id')::uuid, contact_id, number_id, 'inbound', t ->> 'channel', t ->> 'body', nullif(t -> 'media', 'null'),
+    select id, account_id, session_id, contact_id, number_id, 'inbound', t ->> 'channel', t ->> 'body', nullif(t -> 'media', 'null'),
       (t ->> 'segments')::smallint, t ->> 'encoding', status, t ->> 'message_sid',
       jsonb_build_array(
         jsonb_build_object('hop', 'received', 'at', t -> 'received_at', 'by', 'sms-gateway'),
         jsonb_build_object('hop', 'stored', 'at', p_now, 'by', 'postgres')),
-      t ->> 'traceparent', p_now, (box ->> 'seq')::bigint, t -> 'fields', t ->> 'waiter', (t ->> 'offer_until')::timestamptz, v_answer
+      t ->> 'traceparent', p_now, seq, t -> 'fields', t ->> 'waiter', (t ->> 'offer_until')::timestamptz, v_answer
     from arrived
     returning id, account_id, segments
     )
-    select billing.append_usage(array_agg(account_id), array_agg(id), 'inbound_segment', array_agg(segments::bigint), p_now) into v_billed from stored;
+    select billing.append_usage(array_agg(account_id), array_agg(id), array_agg('inbound_segment'::text), array_agg(segments::bigint), p_now) into v_billed from stored;
     if v_answer is not null then
       perform messaging.store_confirmation(v_answer, v_ids[1], v_intent, p_now);
     end if;
@@ -152,14 +154,13 @@ begin
   return query
     select case
       when v_ids[i] is null then jsonb_build_object('outcome', 'number_not_found')
-      when v_ids[i] = any (v_new) then jsonb_build_object('outcome', 'accepted', 'message_id', v_ids[i],
-        'session_id', v_boxes -> (v_ids[i]::text) -> 'session_id',
-        'ring', coalesce((v_boxes -> (v_ids[i]::text) ->> 'rings')::boolean, false) and v_contacts[i] <> all (v_out),
-        'is_decided', v_intent is not null or coalesce(v_contacts[i] = any (v_out), false) or coalesce((v_boxes -> (v_ids[i]::text) ->> 'is_held')::boolean, false))
+      when v_ids[i] = any (v_new) then jsonb_build_object('outcome', 'accepted', 'message_id', v_ids[i], 'session_id', b.session_id,
+        'ring', coalesce(b.rings, false) and v_contacts[i] <> all (v_out), 'lease_token', b.lease_token,
+        'is_decided', v_intent is not null or coalesce(v_contacts[i] = any (v_out), false) or coalesce(b.is_held, false))
       else jsonb_build_object('outcome', 'duplicate', 'message_id',
         (select r.message_id from messaging.inbound_receipts r where r.account_sid = t ->> 'account_sid' and r.message_sid = t ->> 'message_sid'))
       end
-    from jsonb_array_elements(p_texts) with ordinality x(t, i) order by i;
+    from jsonb_array_elements(p_texts) with ordinality x(t, i) left join unnest(v_boxes) b on b.message_id = v_ids[i] order by i;
 end $$;
 
 -- A text about the channel itself takes effect at once. Returns what was obeyed, `quiet_opt_out` for a second opt-out in a row

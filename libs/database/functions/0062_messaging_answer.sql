@@ -1,5 +1,19 @@
+-- Which rule of the gate, apart from the epoch, forbids this text to leave; null: none. Our confirmation of an opt-out or
+-- of help is the one purpose that suppression lets pass.
+create or replace function messaging.forbidden_by(p_account uuid, p_contact uuid, p_purpose text, p_reply_streak integer, p_body text) returns table (rule text)
+language sql stable as $$
+  select case
+    when p_purpose <> 'confirmation' and (select c.suppressed && array['all', p_purpose] from messaging.contacts c where c.id = p_contact) then 'opted_out'
+    when p_reply_streak > 20 then 'loop_breaker'
+    else (select 'content:' || x.name from messaging.content_rules x
+          where (x.account_id is null or x.account_id = p_account) and p_body ~* x.pattern limit 1)
+  end
+$$;
+
 -- Published to routing: stores the answers of turns, one outbound message per part, all of a turn belonging to its newest
--- text. Returns for each turn {waiters: [{waiter, message_id}], is_due}.
+-- text. An answer whose webhook still waits is handed out to it here, if nothing forbids it: the caller holds the lock of
+-- the session, which whoever stops a send takes too, so the epoch is the session's. What is not handed out here is left to
+-- `take_reply` and the sender. Returns for each turn {waiters: [{waiter, message_id}], is_due}.
 create or replace function messaging.store_answers(p_answers messaging.answer[], p_now timestamptz) returns table (turn_id uuid, stored jsonb)
 language plpgsql as $$
 begin
@@ -17,25 +31,40 @@ begin
       where m.id = a.message_id and m.id = any (array(select x from unnest(p_answers) b, unnest(b.message_ids) x))
       returning a.turn_id, m.id, m.waiter, m.id = a.owner_id as is_owner, m.number_id, m.channel, m.traceparent, greatest(p_now, m.offer_until) as due_at
     ), part as (
-      select a.*, o.id as text_id, o.number_id, o.channel, o.traceparent, p.value as part, p.ordinality::smallint as part_no,
-        jsonb_array_length(a.parts)::smallint as part_count, case when p.ordinality = 1 then a.first_id else uuidv7() end as id,
+      select a.*, o.id as text_id, o.number_id, o.channel, o.traceparent, p.value ->> 'body' as body, (p.value ->> 'segments')::smallint as segments,
+        p.value ->> 'encoding' as encoding, p.ordinality::smallint as part_no, jsonb_array_length(a.parts)::smallint as part_count,
+        case when p.ordinality = 1 then a.first_id else uuidv7() end as id,
         -- Only the first part may become a TwiML; the others follow as soon as it has left.
-        case when p.ordinality = 1 then o.due_at else p_now end as due_at
+        case when p.ordinality = 1 then o.due_at else p_now end as due_at,
+        case when p.ordinality = 1 and o.waiter is not null and o.due_at > p_now and not a.is_fenced and f.rule is null
+          and not exists (select from messaging.blockers(a.session_id, a.order_seq, 1::smallint)) then uuidv7() end as decision_id
       from answer a join answered o on o.turn_id = a.turn_id and o.is_owner
       cross join lateral jsonb_array_elements(a.parts) with ordinality p
+      cross join lateral messaging.forbidden_by(a.account_id, a.contact_id, 'reply', a.reply_streak, p.value ->> 'body') f
+    ), decided as (
+      insert into messaging.send_decisions (id, account_id, message_id, verdict, rule, decided_at)
+      select decision_id, account_id, id, 'allow', 'none', p_now from part where decision_id is not null
     ), written as (
       insert into messaging.message_history (id, account_id, session_id, contact_id, number_id, direction, channel, body, segments, encoding, status, turn_id,
-        traceparent, created_at, purpose, in_reply_to, part, parts)
-      select id, account_id, session_id, contact_id, number_id, 'outbound', channel, part ->> 'body', (part ->> 'segments')::smallint, part ->> 'encoding',
-        case when is_fenced then 'fenced' when channel = 'api' then 'returned' else 'pending' end,
-        part.turn_id, traceparent, p_now, 'reply', text_id, part_no, part_count
+        traceparent, created_at, purpose, in_reply_to, part, parts, decision_id, handed_via, transmission_path)
+      select id, account_id, session_id, contact_id, number_id, 'outbound', channel, body, segments, encoding,
+        case when is_fenced then 'fenced' when channel = 'api' then 'returned' when decision_id is not null then 'handed_out' else 'pending' end,
+        part.turn_id, traceparent, p_now, 'reply', text_id, part_no, part_count, decision_id, case when decision_id is not null then 'twiml' end,
+        case when decision_id is not null then jsonb_build_array(messaging.handed_out_hop('twiml', p_now)) else '[]' end
       from part
     ), queued as (
-      insert into messaging.outbox (message_id, account_id, session_id, contact_id, in_reply_to, purpose, epoch, order_seq, part, reply_streak, due_at)
-      select id, account_id, session_id, contact_id, text_id, 'reply', epoch, order_seq, part_no, reply_streak, due_at
+      insert into messaging.outbox (message_id, account_id, session_id, contact_id, in_reply_to, purpose, epoch, order_seq, part, reply_streak, due_at,
+        state, handed_at, attempts)
+      select id, account_id, session_id, contact_id, text_id, 'reply', epoch, order_seq, part_no, reply_streak, due_at,
+        case when decision_id is not null then 'twiml' else 'ready' end, case when decision_id is not null then p_now end,
+        case when decision_id is not null then 1 else 0 end
       from part where not is_fenced and channel <> 'api'
+    ), usage as (
+      select a.account_id, a.turn_id as source, 'agent_turn' as kind, 1::bigint as quantity from answer a where not is_fenced
+      union all
+      select p.account_id, p.id, 'outbound_segment', p.segments from part p where p.decision_id is not null
     ), billed as (
-      select billing.append_usage(array_agg(a.account_id), array_agg(a.turn_id), 'agent_turn', array_agg(1::bigint), p_now) from answer a where not is_fenced
+      select billing.append_usage(array_agg(u.account_id), array_agg(u.source), array_agg(u.kind), array_agg(u.quantity), p_now) from usage u
     )
     select o.turn_id, jsonb_build_object(
       'waiters', coalesce(jsonb_agg(jsonb_build_object('waiter', o.waiter, 'message_id', o.id)) filter (where o.waiter is not null), '[]'),
@@ -43,6 +72,9 @@ begin
     from answered o join answer a on a.turn_id = o.turn_id, billed
     group by o.turn_id;
 end $$;
+
+create or replace function messaging.handed_out_hop(p_via text, p_now timestamptz) returns jsonb
+language sql stable as $$ select jsonb_build_object('hop', 'handed_out', 'at', p_now, 'by', 'sms-gateway', 'via', p_via) $$;
 
 -- Published to routing: what happened to these texts on their way. In id order, as the ends of turns lock them.
 create or replace function messaging.add_hop(p_ids uuid[], p_hop jsonb) returns void
@@ -77,15 +109,8 @@ begin
     select o.account_id, o.message_id, case when r.rule is null then 'allow' else 'refuse' end, coalesce(r.rule, 'none'), p_now
     from unnest(p_outbox) o
     cross join lateral (select body from messaging.message_history where id = o.message_id offset 0) m
-    cross join lateral (select suppressed from messaging.contacts where id = o.contact_id offset 0) c
-    cross join lateral (select case
-      when (v_epochs -> (o.session_id::text))::integer <> o.epoch then 'epoch'
-      -- Our confirmation of an opt-out or of help is the one purpose that suppression lets pass.
-      when o.purpose <> 'confirmation' and c.suppressed && array['all', o.purpose] then 'opted_out'
-      when o.reply_streak > 20 then 'loop_breaker'
-      else (select 'content:' || x.name from messaging.content_rules x
-            where (x.account_id is null or x.account_id = o.account_id) and m.body ~* x.pattern limit 1)
-      end as rule) r
+    cross join lateral messaging.forbidden_by(o.account_id, o.contact_id, o.purpose, o.reply_streak, m.body) f
+    cross join lateral (select case when (v_epochs -> (o.session_id::text))::integer <> o.epoch then 'epoch' else f.rule end as rule) r
     returning *;
 end $$;
 
@@ -122,12 +147,12 @@ begin
   return query
     with handed as (
       update messaging.message_history m set status = 'handed_out', handed_via = p_via, decision_id = d.id,
-        transmission_path = m.transmission_path || jsonb_build_array(jsonb_build_object('hop', 'handed_out', 'at', p_now, 'by', 'sms-gateway', 'via', p_via))
+        transmission_path = m.transmission_path || jsonb_build_array(messaging.handed_out_hop(p_via, p_now))
       from unnest(p_decisions) d
       where m.id = d.message_id and d.verdict = 'allow' and m.id = any (array(select x.message_id from unnest(p_decisions) x))
       returning m.*
     ), billed as (
-      select billing.append_usage(array_agg(account_id), array_agg(id), 'outbound_segment', array_agg(segments::bigint), p_now) from handed
+      select billing.append_usage(array_agg(account_id), array_agg(id), array_agg('outbound_segment'::text), array_agg(segments::bigint), p_now) from handed
     )
     select h.* from handed h, billed;
 end $$;
@@ -135,36 +160,42 @@ end $$;
 -- What webhooks may answer for their texts: for each, in order, {state: undecided | blocked | empty | send, answer_id, body, alert}.
 -- p_gives_up: the webhook waits no longer; an answer that comes later is due by REST at once.
 -- A repeated SID gets what the first got, if the gate still lets it pass.
-create or replace function messaging.take_reply(p_message_ids uuid[], p_gives_up boolean[], p_now timestamptz, p_written uuid[] default '{}') returns setof jsonb
+create or replace function messaging.take_reply(p_message_ids uuid[], p_gives_up boolean[], p_now timestamptz) returns setof jsonb
 language plpgsql as $$
 declare
+  v_sends jsonb;
   v_outbox messaging.outbox[];
   v_open messaging.outbox[];
   v_decisions messaging.send_decisions[];
-  v_sends jsonb := '{}';
   v_alerts jsonb := '{}';
   v_is_repeated boolean;
-  v_handed bigint;
 begin
-  -- Answers that went out on their sockets meanwhile: what follows them in their sessions may go now.
-  if p_written <> '{}' then
-    update messaging.outbox set is_written = true where message_id = any (p_written) and state = 'twiml';
+  -- Most were handed out to their webhooks when their turns ended: nothing is written, unless a fence came since or a
+  -- look-up at the carrier is near.
+  select coalesce(jsonb_object_agg(i.id, jsonb_build_object('state', 'send', 'answer_id', o.message_id, 'body', m.body)), '{}') into v_sends
+  from unnest(p_message_ids) i(id)
+  cross join lateral (select message_id, session_id, epoch from messaging.outbox where in_reply_to = i.id and part = 1
+                      and state = 'twiml' and not is_written and handed_at > p_now - interval '10 seconds' offset 0) o
+  cross join lateral routing.epoch_of(o.session_id) s
+  cross join lateral (select body from messaging.message_history where id = o.message_id offset 0) m
+  where s.epoch = o.epoch;
+  if v_sends ?& (p_message_ids::text[]) then
+    return query select v_sends -> (id::text) from unnest(p_message_ids) id;
+    return;
   end if;
+
   v_outbox := array(
-    select o from messaging.outbox o where o.in_reply_to = any (p_message_ids) and o.part = 1 order by o.message_id for update);
+    select o from messaging.outbox o
+    where o.in_reply_to = any (p_message_ids) and o.part = 1 and not v_sends ? (o.in_reply_to::text) order by o.message_id for update);
   select coalesce(array_agg(o), '{}'), coalesce(bool_or(o.state = 'twiml'), false) into v_open, v_is_repeated from unnest(v_outbox) o
   where o.state = 'twiml' or (o.state = 'ready' and not exists (select from messaging.blockers(o.session_id, o.order_seq, o.part)));
   if v_open <> '{}' then
     v_decisions := array(select d from messaging.decide_send(v_open, p_now) d);
     -- Handed out now, or (a repeated SID) handed out before and still allowed.
-    select coalesce(jsonb_object_agg(m.in_reply_to, jsonb_build_object('state', 'send', 'answer_id', m.id, 'body', m.body)), '{}'), count(*) into v_sends, v_handed
+    select v_sends || coalesce(jsonb_object_agg(m.in_reply_to, jsonb_build_object('state', 'send', 'answer_id', m.id, 'body', m.body)), '{}') into v_sends
     from messaging.hand_out(case when v_is_repeated
       then array(select d from unnest(v_decisions) d join unnest(v_open) o on o.message_id = d.message_id where o.state = 'ready')
       else v_decisions end, 'twiml', p_now) m;
-    if v_handed = cardinality(p_message_ids) then
-      return query select v_sends -> (id::text) from unnest(p_message_ids) id;
-      return;
-    end if;
     if v_is_repeated then
       -- It is on its way once more: too young to be looked up, and what a look-up says of the first time is out of date.
       update messaging.outbox o set handed_at = greatest(o.handed_at, p_now), checked_at = null

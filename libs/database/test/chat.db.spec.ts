@@ -6,6 +6,7 @@ interface Received {
   session_id: string;
   message_id: string;
   ring: boolean;
+  lease_token: string | null;
 }
 
 describe('texts that come by POST /mcp/chat', () => {
@@ -17,8 +18,11 @@ describe('texts that come by POST /mcp/chat', () => {
   afterAll(() => engine?.stop());
 
   const handleOf = async (phone: Phone): Promise<string> => (await engine.session(phone.session)).handle as string;
-  const chat = async (phone: Phone, body: string, account = engine.account): Promise<Received | null> =>
-    engine.sql.value('routing.receive_chat', [account, await handleOf(phone), body, null, engine.now]);
+  const chat = async (phone: Phone, body: string, account = engine.account): Promise<Received | null> => {
+    const received = await engine.sql.value<Received | null>('routing.receive_chat', [account, await handleOf(phone), body, null, engine.now]);
+    phone.lease = received?.lease_token ?? phone.lease;
+    return received;
+  };
   const result = (messageId: string): Promise<object | null> => engine.sql.value('routing.chat_result', [messageId]);
   const known = async (): Promise<Phone> => {
     const phone = await engine.phone();
@@ -30,8 +34,7 @@ describe('texts that come by POST /mcp/chat', () => {
 
   it('a chat text is a turn of its own between the texts of the phone, in order', async () => {
     const phone = await known();
-    await phone.text('1');
-    await phone.text('2');
+    await phone.texts('1', '2');
     await chat(phone, 'chat');
     await phone.text('3');
     const turns = [];

@@ -6,6 +6,8 @@ import type { Accepted, Claim, Claimed, End, Message, Outcome, Sends, Taken } fr
 
 export const LEASE_MS = 4_000;
 const LEASE = `${LEASE_MS} milliseconds`;
+/** Of a turn that is leased with its text. */
+export const FIRST_LEASE_MS = 3_000;
 const OFFER_MS = 3_500;
 
 /** What a text carries besides its body; see `messaging.accept_inbound`. */
@@ -116,12 +118,12 @@ export class Engine {
     return this.sql.values('messaging.accept_inbound', [JSON.stringify(texts), now]);
   }
 
-  async claim(session: string, now = this.now): Promise<Claim> {
-    return (await this.sql.values<Claim>('routing.claim_turns', [[session], now, LEASE]))[0]!;
+  async claim(session: string, leaseToken: string | null = null): Promise<Claim> {
+    return (await this.sql.values<Claim>('routing.claim_turns', [[session], [leaseToken], this.now, LEASE]))[0]!;
   }
 
-  async claimed(session: string): Promise<Claimed> {
-    const claim = await this.claim(session);
+  async claimed(session: string, leaseToken: string | null = null): Promise<Claimed> {
+    const claim = await this.claim(session, leaseToken);
     if (claim.outcome !== 'claimed') throw new Error(`not claimed: ${JSON.stringify(claim)}`);
     return claim;
   }
@@ -237,6 +239,8 @@ export const completion = ({ session_id, turn_id, lease_token }: Claimed, ...bod
 /** Somebody with a phone who texts one number of ours. */
 export class Phone {
   session = '';
+  /** The lease that came with a text, until somebody answers its ring. */
+  lease: string | null = null;
 
   constructor(
     private readonly engine: Engine,
@@ -262,7 +266,8 @@ export class Phone {
       intent: null,
       intent_source: null,
       is_answered_by_carrier: false,
-      waiter: 'gw-1',
+      // Nobody waits for the answer: it is not handed out when it is stored.
+      waiter: null,
       offer_until: this.engine.after(OFFER_MS),
       handle: randomUUID(),
       traceparent: '00-trace',
@@ -272,17 +277,30 @@ export class Phone {
   }
 
   async text(fields: TextFields | string = {}): Promise<Accepted & { message_id: string }> {
-    const [accepted] = await this.engine.accept([this.form(typeof fields === 'string' ? { body: fields } : fields)]);
-    this.session = accepted!.session_id ?? this.session;
-    return accepted as Accepted & { message_id: string };
+    return (await this.texts(fields))[0]!;
   }
 
+  /** Texts that are stored together: more than one are not leased with it. */
+  async texts(...texts: (TextFields | string)[]): Promise<(Accepted & { message_id: string })[]> {
+    const accepted = await this.engine.accept(texts.map((text) => this.form(typeof text === 'string' ? { body: text } : text)));
+    this.session = accepted[0]!.session_id ?? this.session;
+    this.lease = accepted[0]!.lease_token ?? this.lease;
+    return accepted as (Accepted & { message_id: string })[];
+  }
+
+  /** As whoever answers the ring; the next one claims without a lease. */
   claim(): Promise<Claim> {
-    return this.engine.claim(this.session);
+    return this.engine.claim(this.session, this.answerRing());
   }
 
   claimed(): Promise<Claimed> {
-    return this.engine.claimed(this.session);
+    return this.engine.claimed(this.session, this.answerRing());
+  }
+
+  private answerRing(): string | null {
+    const { lease } = this;
+    this.lease = null;
+    return lease;
   }
 
   /** A text and its answer, not handed out yet. Returns the text's id and the answer's. */

@@ -3,6 +3,7 @@ export interface Accepted {
   message_id?: string;
   session_id?: string | null;
   ring?: boolean;
+  lease_token?: string | null;
   is_decided?: boolean;
 }
 

@@ -30,6 +30,7 @@ describe('the send gate', () => {
     const [first] = await decisions(answer);
     expect(first).toMatchObject({ verdict: 'allow', rule: 'none' });
     expect(await engine.message(answer)).toMatchObject({ decision_id: first!.id, handed_via: 'twiml' });
+    await engine.sql.value('messaging.mark_written', [[answer]]);
     await engine.take(text);
     await engine.sql.value('messaging.requeue', [answer, engine.now]);
     engine.pass(3_500);
@@ -43,8 +44,9 @@ describe('the send gate', () => {
     const phone = await engine.phone();
     const { message_id } = await phone.text();
     await engine.take(message_id);
-    const { answer } = await phone.answered();
-    expect(await decisions(answer)).toEqual([]);
+    await engine.complete(await phone.claimed());
+    const { answer_id: answer } = await engine.message(message_id);
+    expect(await decisions(answer!)).toEqual([]);
   });
 
   it('no message can be marked as handed out without a decision', async () => {
@@ -100,7 +102,7 @@ describe('the send gate', () => {
     const stranger = await engine.cell<string>(`insert into security.accounts (name) values ('theirs') returning id`);
     const theirs = engine.phoneTo(await engine.number(await engine.agent({ account_id: stranger }), stranger));
     const [accepted] = await engine.accept([theirs.form({ account_id: stranger })]);
-    await engine.complete(await engine.claimed(accepted!.session_id!), 'damn');
+    await engine.complete(await engine.claimed(accepted!.session_id!, accepted!.lease_token), 'damn');
     expect(await engine.take(accepted!.message_id!)).toMatchObject({ state: 'send' });
     expect(await talk(await engine.phone(), 'damn')).toMatchObject({ state: 'empty' });
   });

@@ -34,10 +34,15 @@ describe('the cost of a turn', () => {
       account_id: account, account_sid: 'AC1', message_sid: `SM${(sent += 1)}`, from, to: '+15550001000', channel: 'sms', body: 'hello', media: null, segments: 1,
       encoding: 'GSM-7', fields: {}, waiter: 'gw', offer_until: new Date(now.getTime() + 3_500), handle: `handle-${sent}`, traceparent: null, received_at: now,
     })); // prettier-ignore
-    const accepted = await call<{ message_id: string; session_id: string }>('messaging.accept_inbound', JSON.stringify(texts), now);
+    const accepted = await call<{ message_id: string; session_id: string; lease_token: string | null }>(
+      'messaging.accept_inbound',
+      JSON.stringify(texts),
+      now,
+    );
     const claims = await call<{ session_id: string; turn_id: string; lease_token: string }>(
       'routing.claim_turns',
       accepted.map((one) => one.session_id),
+      accepted.map((one) => one.lease_token),
       now,
       '4 seconds',
     );

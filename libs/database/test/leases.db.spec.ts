@@ -1,4 +1,4 @@
-import { Engine, LEASE_MS, type Phone } from './engine.fixture.js';
+import { Engine, FIRST_LEASE_MS, LEASE_MS, type Phone } from './engine.fixture.js';
 import type { Claimed } from './engine.types.js';
 
 describe('turns that fail or whose runner dies', () => {
@@ -10,7 +10,7 @@ describe('turns that fail or whose runner dies', () => {
 
   const claimedPhone = async (): Promise<{ phone: Phone; turn: Claimed; text: string }> => {
     const phone = await engine.phone();
-    const { message_id } = await phone.text();
+    const { message_id } = await phone.text({ waiter: 'gw-1' });
     return { phone, turn: await phone.claimed(), text: message_id };
   };
   const sweep = (): Promise<string[]> => engine.sql.values('routing.sweep', [engine.now, 1_000]);
@@ -19,7 +19,7 @@ describe('turns that fail or whose runner dies', () => {
 
   it('a lease that ran out is claimed again with the same turn id and one more attempt; the late finisher is void', async () => {
     const { phone, turn } = await claimedPhone();
-    engine.pass(LEASE_MS - 1);
+    engine.pass(FIRST_LEASE_MS - 1);
     expect(await phone.claim()).toMatchObject({ outcome: 'running' });
     engine.pass(1);
     const again = await phone.claimed();
@@ -45,7 +45,7 @@ describe('turns that fail or whose runner dies', () => {
 
   it('a heartbeat keeps a lease and tells which ones are lost', async () => {
     const { phone, turn } = await claimedPhone();
-    engine.pass(LEASE_MS - 1);
+    engine.pass(FIRST_LEASE_MS - 1);
     expect(await extend(turn)).toEqual([turn.lease_token]);
     engine.pass(LEASE_MS - 1);
     expect(await phone.claim()).toMatchObject({ outcome: 'running' });

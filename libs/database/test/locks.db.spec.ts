@@ -231,7 +231,7 @@ describe('two at the same time', () => {
     if (reason === 'turn_deadline') engine.pass(30_000);
     const [first, second] = phones.map(({ session }) => session).sort() as [string, string];
     const claim = (...sessions: string[]): Promise<{ alert: object }[]> =>
-      engine.sql.values('routing.claim_turns', [sessions, engine.now, '4 seconds']);
+      engine.sql.values('routing.claim_turns', [sessions, null, engine.now, '4 seconds']);
     const lock = await engine.holding('select from routing.agent_sessions where id = $1 for update', [second]);
     const one = claim(second);
     await engine.waitingForLocks(1);

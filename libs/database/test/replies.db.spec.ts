@@ -72,12 +72,16 @@ describe('how answers leave: webhook or sender, once and in order', () => {
 
   it('an answer belongs to the newest text that it covers; the other webhooks get nothing', async () => {
     const phone = await engine.phone();
-    const { message_id: older } = await phone.text('a');
-    const { message_id: newer } = await phone.text('b');
+    const [older, newer] = await phone.texts({ waiter: 'gw-1' }, { waiter: 'gw-2' });
     const end = await engine.complete(await phone.claimed());
-    expect(end.waiters!.map(({ message_id }) => message_id).sort()).toEqual([older, newer].sort());
-    expect(await engine.take(older)).toEqual({ state: 'empty' });
-    expect(await engine.take(newer)).toMatchObject({ state: 'send' });
+    expect(new Set(end.waiters)).toEqual(
+      new Set([
+        { waiter: 'gw-1', message_id: older!.message_id },
+        { waiter: 'gw-2', message_id: newer!.message_id },
+      ]),
+    );
+    expect(await engine.take(older!.message_id)).toEqual({ state: 'empty' });
+    expect(await engine.take(newer!.message_id)).toMatchObject({ state: 'send' });
   });
 
   it('a repeated MessageSid gets what the first got, before and after its receipt, and counts as one send', async () => {

@@ -85,7 +85,7 @@ describe('the schema', () => {
     const idAt = (at: string): Promise<string> => engine.sql.value('platform.uuid_at', [at]);
     const ledger = 'billing.usage_ledger';
     const use = async (id: string): Promise<string> => {
-      await engine.sql.value('billing.append_usage', [[engine.account], [id], 'agent_turn', [1], engine.now]);
+      await engine.sql.value('billing.append_usage', [[engine.account], [id], ['agent_turn'], [1], engine.now]);
       return partitionOf(ledger, id);
     };
 

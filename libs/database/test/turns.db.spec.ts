@@ -41,13 +41,15 @@ describe('which texts make a turn, and when it starts', () => {
   });
 
   it('a batch of claims takes each session once and says what became of each', async () => {
-    const [one, two, three] = [await engine.phone(), await engine.phone(), await engine.phone()];
-    for (const phone of [one, two]) await phone.text();
+    const [one, two, three, four] = [await engine.phone(), await engine.phone(), await engine.phone(), await engine.phone()];
+    for (const phone of [one, four]) await phone.text();
+    await two.texts('a', 'b');
     await three.answered();
     await one.claimed();
-    const sessions = [two.session, three.session, one.session, two.session];
+    const sessions = [two.session, three.session, one.session, two.session, four.session];
     const claims = await engine.sql.values<{ session_id: string; outcome: string }>('routing.claim_turns', [
       sessions,
+      [null, null, null, null, four.lease],
       engine.now,
       '4 seconds',
     ]);
@@ -56,9 +58,10 @@ describe('which texts make a turn, and when it starts', () => {
         [one.session, 'running'],
         [two.session, 'claimed'],
         [three.session, 'nothing'],
+        [four.session, 'claimed'],
       ]),
     );
-    expect(claims).toHaveLength(3);
+    expect(claims).toHaveLength(4);
   });
 
   it('coalesce: texts during a turn are answered together after 400 ms of quiet', async () => {

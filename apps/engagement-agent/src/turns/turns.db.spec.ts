@@ -12,6 +12,10 @@ interface Draft {
   session_state: Record<string, unknown>;
   metadata: Record<string, unknown>;
 }
+interface Accepted {
+  session_id: string;
+  lease_token: string | null;
+}
 interface Claim {
   turn_id: string;
   session_id: string;
@@ -36,8 +40,9 @@ describe('turns of the built-in agent', () => {
   });
   afterAll(() => database?.drop());
 
-  const text = async (from: string, body: string): Promise<string> => {
-    const inbound = {
+  /** Texts of one phone that are stored together. */
+  const text = async (from: string, ...bodies: string[]): Promise<Accepted> => {
+    const inbound = bodies.map((body) => ({
       account_id: account,
       account_sid: 'AC1',
       message_sid: randomUUID(),
@@ -50,12 +55,12 @@ describe('turns of the built-in agent', () => {
       fields: {},
       handle: randomUUID(),
       received_at: new Date(),
-    };
-    const [accepted] = await sql.values<{ session_id: string }>('messaging.accept_inbound', [JSON.stringify([inbound]), new Date()]);
-    return accepted!.session_id;
+    }));
+    const [accepted] = await sql.values<Accepted>('messaging.accept_inbound', [JSON.stringify(inbound), new Date()]);
+    return accepted!;
   };
-  const claim = async (session: string): Promise<Claim> =>
-    (await sql.values<Claim>('routing.claim_turns', [[session], new Date(), '4 seconds']))[0]!;
+  const claim = async ({ session_id, lease_token }: Accepted): Promise<Claim> =>
+    (await sql.values<Claim>('routing.claim_turns', [[session_id], [lease_token], new Date(), '4 seconds']))[0]!;
   const draftOf = ({ turn_id }: Claim): Promise<Draft | null> => sql.value('routing.read_draft', [turn_id]);
   /** As mcp-adapter ends a turn: the state that was stored is a patch of the session's. */
   const complete = async (claimed: Claim): Promise<void> => {
@@ -81,8 +86,8 @@ describe('turns of the built-in agent', () => {
     });
     await complete(first);
 
-    await text('+15550002001', "I'm Ana from Acme, 200 people");
-    const second = await claim(session);
+    const next = await text('+15550002001', "I'm Ana from Acme, 200 people");
+    const second = await claim(next);
     expect(await repository.context(second.turn_id)).toMatchObject({
       message: "I'm Ana from Acme, 200 people",
       history: [{ role: 'user', content: 'hi, what does your enterprise plan cost?' }, { role: 'assistant' }],
@@ -95,9 +100,7 @@ describe('turns of the built-in agent', () => {
   });
 
   it('reads several texts of one turn as one message', async () => {
-    const session = await text('+15550002002', 'how much is growth');
-    await text('+15550002002', 'is there a trial');
-    const claimed = await claim(session);
+    const claimed = await claim(await text('+15550002002', 'how much is growth', 'is there a trial'));
     await turns.answer(claimed.turn_id);
     expect((await draftOf(claimed))!.message).toMatch(/Growth.*\$199.*trial/);
   });

@@ -10,6 +10,7 @@ interface Received {
   session_id: string;
   message_id: string;
   ring: boolean;
+  lease_token: string | null;
 }
 
 /** See `routing.chat_result`. */
@@ -45,7 +46,7 @@ export class ChatService {
     ]);
     if (!received) throw new DomainError('session_not_found', 'There is no such session, or it has ended.');
     if (received.held) throw new DomainError('session_unavailable', 'A person has taken this conversation over.');
-    if (received.ring) await this.turns.look(received.session_id);
+    if (received.ring) await this.turns.look(received.session_id, received.lease_token);
     const result = await this.result(received.message_id, startedAt + LONGEST_WAIT_MS);
     if (result.status !== 'answered') throw new DomainError('session_unavailable', 'The conversation ended before the answer.');
     if (result.turn_status !== 'answered') throw new DomainError('turn_failed', 'The agent gave no answer in time.');

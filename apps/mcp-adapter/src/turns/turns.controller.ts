@@ -9,7 +9,7 @@ export class TurnsController {
 
   /** Acknowledged as soon as the turns are claimed or nothing waits: the lease guards the turn, not the stream. */
   @On(turnRung)
-  async rung({ sessionIds }: PayloadOf<typeof turnRung>): Promise<void> {
-    await Promise.all(sessionIds.map((sessionId) => this.turns.look(sessionId)));
+  async rung({ rings }: PayloadOf<typeof turnRung>): Promise<void> {
+    await Promise.all(rings.map(({ sessionId, leaseToken }) => this.turns.look(sessionId, leaseToken)));
   }
 }

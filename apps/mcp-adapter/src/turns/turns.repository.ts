@@ -20,8 +20,10 @@ export interface TurnAnswer {
 
 @Injectable()
 export class TurnsRepository {
-  private readonly claiming = new Batcher<string, Claim>(async (sessionIds) => {
-    const claims = await this.forClaims.values<Claim>('routing.claim_turns', [sessionIds, new Date(), LEASE]);
+  private readonly claiming = new Batcher<{ sessionId: string; leaseToken: string | null }, Claim>(async (rings) => {
+    const sessionIds = rings.map(({ sessionId }) => sessionId);
+    const leaseTokens = rings.map(({ leaseToken }) => leaseToken);
+    const claims = await this.forClaims.values<Claim>('routing.claim_turns', [sessionIds, leaseTokens, new Date(), LEASE]);
     const bySession = new Map(claims.map((claim) => [claim.session_id, claim]));
     // A session that rang twice in one batch was claimed once: only the first ring gets the turn.
     return sessionIds.map((sessionId): Claim => {
@@ -59,8 +61,9 @@ export class TurnsRepository {
     this.forEnds = sql.withOwnConnection();
   }
 
-  claim(sessionId: string): Promise<Claim> {
-    return this.claiming.run(sessionId);
+  /** @param leaseToken see `routing.claim_turns`. */
+  claim(sessionId: string, leaseToken: string | null): Promise<Claim> {
+    return this.claiming.run({ sessionId, leaseToken });
   }
 
   complete(turn: ClaimedTurn, answer: TurnAnswer): Promise<Completion> {

@@ -22,11 +22,14 @@ export class TurnsService {
     private readonly broadcasts: Broadcasts,
   ) {}
 
-  /** Resolves when the session's turn is claimed or nothing is to be done now; the turn itself goes on. Never rejects. */
-  async look(sessionId: string): Promise<void> {
+  /**
+   * Resolves when the session's turn is claimed or nothing is to be done now; the turn itself goes on. Never rejects.
+   * @param leaseToken the lease that came with the ring, if one did.
+   */
+  async look(sessionId: string, leaseToken: string | null = null): Promise<void> {
     if (this.isClosing) return;
     try {
-      await this.follow(await this.turns.claim(sessionId));
+      await this.follow(await this.turns.claim(sessionId, leaseToken));
     } catch (error) {
       // The sweeper comes by within about a second.
       this.logger.warn(`session ${sessionId} could not be claimed: ${(error as Error).message}`);

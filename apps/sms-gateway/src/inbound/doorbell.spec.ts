@@ -11,23 +11,31 @@ describe('Doorbell', () => {
   beforeEach(() => emit.mockClear());
 
   it('rings once for all sessions whose texts were stored together', async () => {
-    doorbell.ring('a');
-    doorbell.ring('b');
+    doorbell.ring('a', 'lease of a');
+    doorbell.ring('b', null);
     await tick();
-    doorbell.ring('c');
+    doorbell.ring('c', null);
     await tick();
     expect(emit.mock.calls).toEqual([
-      [turnRung, { sessionIds: ['a', 'b'] }],
-      [turnRung, { sessionIds: ['c'] }],
+      [
+        turnRung,
+        {
+          rings: [
+            { sessionId: 'a', leaseToken: 'lease of a' },
+            { sessionId: 'b', leaseToken: null },
+          ],
+        },
+      ],
+      [turnRung, { rings: [{ sessionId: 'c', leaseToken: null }] }],
     ]);
   });
 
   it('is silent when Redis is away, and rings again when it is back', async () => {
     emit.mockRejectedValueOnce(new Error('away'));
-    doorbell.ring('a');
+    doorbell.ring('a', 'lease of a');
     await tick();
-    doorbell.ring('b');
+    doorbell.ring('b', null);
     await tick();
-    expect(emit).toHaveBeenLastCalledWith(turnRung, { sessionIds: ['b'] });
+    expect(emit).toHaveBeenLastCalledWith(turnRung, { rings: [{ sessionId: 'b', leaseToken: null }] });
   });
 });

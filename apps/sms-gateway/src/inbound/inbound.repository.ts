@@ -28,7 +28,7 @@ export interface AcceptText {
 export type Accepted =
   | { outcome: 'number_not_found' }
   | { outcome: 'duplicate'; message_id: string }
-  | { outcome: 'accepted'; message_id: string; session_id: string | null; ring: boolean; is_decided: boolean };
+  | { outcome: 'accepted'; message_id: string; session_id: string | null; ring: boolean; lease_token: string | null; is_decided: boolean };
 
 /** See `messaging.take_reply`. */
 export type Taken =
@@ -40,19 +40,19 @@ const PATIENCE_MS = 8_000;
 @Injectable()
 export class InboundRepository {
   /** One commit under way: texts are stored in the order in which they came. */
-  private readonly accepting = new Batcher<AcceptText, Accepted>((texts) =>
-    this.forTexts.values<Accepted>('messaging.accept_inbound', [JSON.stringify(texts), new Date()], { patienceMs: PATIENCE_MS }),
-  );
-  private readonly taking = new Batcher<{ messageId: string; givesUp: boolean }, Taken>(async (items) => {
+  private readonly accepting = new Batcher<AcceptText, Accepted>(async (texts) => {
     const written = this.drainWritten();
     try {
-      const ids = items.map((item) => item.messageId);
-      const args = [ids, items.map((item) => item.givesUp), new Date(), written];
-      return await this.forReplies.values<Taken>('messaging.take_reply', args, { patienceMs: PATIENCE_MS });
+      const args = [JSON.stringify(texts), new Date(), written];
+      return await this.forTexts.values<Accepted>('messaging.accept_inbound', args, { patienceMs: PATIENCE_MS });
     } catch (error) {
       this.written.push(...written);
       throw error;
     }
+  });
+  private readonly taking = new Batcher<{ messageId: string; givesUp: boolean }, Taken>((items) => {
+    const args = [items.map((item) => item.messageId), items.map((item) => item.givesUp), new Date()];
+    return this.forReplies.values<Taken>('messaging.take_reply', args, { patienceMs: PATIENCE_MS });
   });
   private written: string[] = [];
   private readonly forTexts: Sql;
@@ -72,7 +72,7 @@ export class InboundRepository {
     return this.taking.run({ messageId, givesUp });
   }
 
-  /** The TwiML of an answer went out on its socket. Stored with the next replies that are taken, or by `storeWritten`. */
+  /** The TwiML of an answer went out on its socket. Stored with the next texts, whose answers may wait for it, or by `storeWritten`. */
   noteWritten(answerId: string): void {
     this.written.push(answerId);
   }

@@ -70,7 +70,7 @@ export class InboundService {
     if (accepted.outcome === 'duplicate') return this.waiter.wait(accepted.message_id, deadline, true);
 
     const reply = this.waiter.wait(accepted.message_id, deadline, accepted.is_decided);
-    if (accepted.ring && accepted.session_id) this.doorbell.ring(accepted.session_id);
+    if (accepted.ring && accepted.session_id) this.doorbell.ring(accepted.session_id, accepted.lease_token);
     return reply;
   }
 }

@@ -40,15 +40,16 @@ const LATENCIES = [0, 50, 300, 300, 1_500, 5_000];
 
 /** The turns of mcp-adapter: rings, sweeps, alarms, leases, agents that answer, fail or hang, and processes that die. */
 export class Adapter {
-  private readonly claims: Batcher<string, Claim | undefined>;
+  private readonly claims: Batcher<{ session: string; lease: string | null }, Claim | undefined>;
   private readonly completions: Batcher<{ turnId: string; item: object }, Claim>;
   /** Told when a turn has ended. */
   onEnd: (messageIds: readonly string[], random: Random) => void = () => undefined;
 
   constructor(private readonly world: World) {
     const { database, clock } = world;
-    this.claims = new Batcher(async (sessions) => {
-      const claims = await database.call<Claim>('routing.claim_turns', [sessions, clock.now(), LEASE]);
+    this.claims = new Batcher(async (rings) => {
+      const sessions = rings.map(({ session }) => session);
+      const claims = await database.call<Claim>('routing.claim_turns', [sessions, rings.map(({ lease }) => lease), clock.now(), LEASE]);
       const bySession = new Map(claims.map((claim) => [claim.session_id, claim]));
       return sessions.map((session) => {
         const claim = bySession.get(session);
@@ -62,8 +63,9 @@ export class Adapter {
     }, LANES);
   }
 
-  ring(session: string): void {
-    this.world.begin(this.look(session));
+  /** @param lease the one that came with the text, if one did. */
+  ring(session: string, lease: string | null = null): void {
+    this.world.begin(this.look(session, lease));
   }
 
   /** Finds what nobody rang for, until the world is over. */
@@ -74,7 +76,7 @@ export class Adapter {
     });
   }
 
-  private async look(session: string): Promise<void> {
+  private async look(session: string, lease: string | null = null): Promise<void> {
     const { world } = this;
     const run = world.runIn(session);
     const dice = run?.dice('look') ?? world.random;
@@ -83,8 +85,8 @@ export class Adapter {
     const start = world.tick();
     const claim =
       dice.chance(0.5) && !isWatched
-        ? await this.claims.run(session)
-        : (await world.database.call<Claim>('routing.claim_turns', [[session], world.clock.now(), LEASE], isWatched))[0];
+        ? await this.claims.run({ session, lease })
+        : (await world.database.call<Claim>('routing.claim_turns', [[session], [lease], world.clock.now(), LEASE], isWatched))[0];
     if (!claim) return;
     world.trace(
       run,

@@ -28,6 +28,7 @@ interface Accepted {
   message_id: string;
   session_id?: string | null;
   ring?: boolean;
+  lease_token?: string | null;
 }
 
 interface Taken {
@@ -77,7 +78,7 @@ export class Gateway {
     const deadline = world.clock.ms + REPLY_BUDGET_MS;
     try {
       const accepted = await this.accept(run, text, dice);
-      if (accepted.ring && accepted.session_id && !world.fault(dice, 0.15)) this.adapter.ring(accepted.session_id);
+      if (accepted.ring && accepted.session_id && !world.fault(dice, 0.15)) this.adapter.ring(accepted.session_id, accepted.lease_token);
       if (dies()) return false;
       for (;;) {
         const reply = await this.reply(run, text, accepted.message_id, deadline, dice);
