@@ -115,7 +115,7 @@ describe('an agent that fails', () => {
     const { session_id } = await adapters.text(number, phone, 'Hello', { ageMs: 29_000 });
     expect(await adapters.answered(phone)).toEqual([APOLOGY]);
     expect(Date.now() - startedAt).toBeLessThan(3_000);
-    expect(await adapters.turns(session_id)).toMatchObject([{ status: 'apologised', attempts: 1, failure: { code: 'agent_timeout' } }]);
+    expect(await adapters.turns(session_id)).toMatchObject([{ status: 'apologised', failure: { code: 'agent_timeout' } }]);
     await eventually(() => expect(adapters.calls(name)).toMatchObject([{ outcome: 'aborted' }]));
   });
 

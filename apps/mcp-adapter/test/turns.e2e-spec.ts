@@ -60,7 +60,7 @@ describe('a turn', () => {
     const { message_id, session_id } = await adapters.text(number, phone, 'Hello', { waiter: 'gw-first' });
     expect(await told.promise).toEqual([message_id]);
     stop();
-    expect(await adapters.answers(phone)).toMatchObject([{ body: 'echo: Hello', status: 'pending' }]);
+    expect(await adapters.answers(phone)).toMatchObject([{ body: 'echo: Hello', status: 'handed_out' }]);
     const [turn] = await adapters.turns(session_id);
     expect(turn).toMatchObject({ status: 'answered', attempts: 1 });
     const { handle } = await adapters.session(session_id);

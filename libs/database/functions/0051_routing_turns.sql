@@ -154,6 +154,19 @@ language sql as $$
   order by d.since limit p_limit
 $$;
 
+-- Published: nobody can be told of these leases that came with texts; the turns may be claimed, and no attempt was made.
+create or replace function routing.release_leases(p_sessions uuid[], p_tokens uuid[]) returns void
+language sql as $$
+  with freed as (
+    update routing.agent_sessions s set lease_token = null, lease_until = null
+    from (select s.id from routing.agent_sessions s join unnest(p_sessions, p_tokens) x(session_id, token)
+            on s.id = any (p_sessions) and s.id = x.session_id and s.lease_token = x.token
+          order by s.id for no key update of s) m
+    where s.id = m.id returning s.turn_id
+  )
+  update routing.turns set attempts = 0 where id = any (array(select turn_id from freed))
+$$;
+
 -- Heartbeat of all turns that one adapter runs. Returns the tokens that are still good: the others' calls can stop.
 create or replace function routing.extend_leases(p_sessions uuid[], p_tokens uuid[], p_now timestamptz, p_lease interval) returns setof uuid
 language plpgsql as $$

@@ -170,12 +170,12 @@ declare
   v_alerts jsonb := '{}';
   v_is_repeated boolean;
 begin
-  -- Most were handed out to their webhooks when their turns ended: nothing is written, unless a fence came since or a
-  -- look-up at the carrier is near.
+  -- Most were handed out to their webhooks when their turns ended: nothing is written, unless a fence came since or the
+  -- offer has ended, after which they are looked up at the carrier.
   select coalesce(jsonb_object_agg(i.id, jsonb_build_object('state', 'send', 'answer_id', o.message_id, 'body', m.body)), '{}') into v_sends
   from unnest(p_message_ids) i(id)
   cross join lateral (select message_id, session_id, epoch from messaging.outbox where in_reply_to = i.id and part = 1
-                      and state = 'twiml' and not is_written and handed_at > p_now - interval '10 seconds' offset 0) o
+                      and state = 'twiml' and not is_written and due_at > p_now offset 0) o
   cross join lateral routing.epoch_of(o.session_id) s
   cross join lateral (select body from messaging.message_history where id = o.message_id offset 0) m
   where s.epoch = o.epoch;

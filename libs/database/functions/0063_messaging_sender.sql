@@ -114,13 +114,16 @@ language sql as $$
   update messaging.outbox set handed_at = p_at - interval '15 seconds' where message_id = p_id and state = 'sending'
 $$;
 
--- What was handed out longer ago than p_age and has no receipt: to be looked up at the carrier before anything else.
+-- What was handed out longer ago than p_age and has no receipt: to be looked up at the carrier before anything else. The
+-- gateway of a TwiML that is not written 5 s after its offer has ended is dead.
 create or replace function messaging.claim_unsettled(p_limit integer, p_age interval, p_now timestamptz) returns jsonb
 language sql as $$
   with claimed as (
     update messaging.outbox o set checked_at = p_now
     from (select message_id from messaging.outbox
-          where state in ('sending', 'twiml') and handed_at <= p_now - p_age and (checked_at is null or checked_at <= p_now - interval '5 seconds')
+          where state in ('sending', 'twiml')
+            and (handed_at <= p_now - p_age or state = 'twiml' and not is_written and greatest(handed_at, due_at) <= p_now - interval '5 seconds')
+            and (checked_at is null or checked_at <= p_now - interval '5 seconds')
           order by handed_at limit p_limit for update skip locked) x
     where o.message_id = x.message_id returning o.*
   )

@@ -19,7 +19,13 @@ describe('texts that come by POST /mcp/chat', () => {
 
   const handleOf = async (phone: Phone): Promise<string> => (await engine.session(phone.session)).handle as string;
   const chat = async (phone: Phone, body: string, account = engine.account): Promise<Received | null> => {
-    const received = await engine.sql.value<Received | null>('routing.receive_chat', [account, await handleOf(phone), body, null, engine.now]);
+    const received = await engine.sql.value<Received | null>('routing.receive_chat', [
+      account,
+      await handleOf(phone),
+      body,
+      null,
+      engine.now,
+    ]);
     phone.lease = received?.lease_token ?? phone.lease;
     return received;
   };

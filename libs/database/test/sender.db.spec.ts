@@ -66,6 +66,7 @@ describe('sender and reconciler', () => {
     const rest = await sentByRest();
     const webhook = await (await engine.phone()).answered();
     await engine.take(webhook.text);
+    await engine.sql.value('messaging.mark_written', [[webhook.answer]]);
     engine.pass(14_999);
     expect(await unsettled()).toEqual([]);
     engine.pass(1);

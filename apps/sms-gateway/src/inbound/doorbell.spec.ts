@@ -2,10 +2,12 @@ import { jest } from '@jest/globals';
 import { turnRung } from '@darkspere/contracts';
 import type { EventBus } from '@darkspere/transport';
 import { Doorbell } from './doorbell.js';
+import type { InboundRepository } from './inbound.repository.js';
 
 describe('Doorbell', () => {
   const emit = jest.fn((..._: unknown[]): Promise<void> => Promise.resolve());
-  const doorbell = new Doorbell({ emit } as unknown as EventBus);
+  const releaseLeases = jest.fn((..._: unknown[]): Promise<void> => Promise.resolve());
+  const doorbell = new Doorbell({ emit } as unknown as EventBus, { releaseLeases } as unknown as InboundRepository);
   const tick = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
 
   beforeEach(() => emit.mockClear());
@@ -30,10 +32,11 @@ describe('Doorbell', () => {
     ]);
   });
 
-  it('is silent when Redis is away, and rings again when it is back', async () => {
+  it('is silent when Redis is away, frees what it could not tell of, and rings again when it is back', async () => {
     emit.mockRejectedValueOnce(new Error('away'));
     doorbell.ring('a', 'lease of a');
     await tick();
+    expect(releaseLeases.mock.calls).toEqual([[[{ sessionId: 'a', leaseToken: 'lease of a' }]]]);
     doorbell.ring('b', null);
     await tick();
     expect(emit).toHaveBeenLastCalledWith(turnRung, { rings: [{ sessionId: 'b', leaseToken: null }] });

@@ -82,6 +82,13 @@ export class InboundRepository {
     if (written.length > 0) await this.sql.value('messaging.mark_written', [written]);
   }
 
+  /** Of turns that nobody could be told of: they may be claimed at once. */
+  async releaseLeases(rings: { sessionId: string; leaseToken: string | null }[]): Promise<void> {
+    const leased = rings.filter(({ leaseToken }) => leaseToken !== null);
+    if (leased.length === 0) return;
+    await this.sql.value('routing.release_leases', [leased.map(({ sessionId }) => sessionId), leased.map(({ leaseToken }) => leaseToken)]);
+  }
+
   private drainWritten(): string[] {
     const written = this.written;
     this.written = [];

@@ -9,6 +9,10 @@ import { InboundRepository } from './inbound.repository.js';
 const READ_AGAIN_MS = 1_000;
 /** An earlier answer of the session is just leaving. */
 const BLOCKED_MS = 150;
+/** If this gateway dies while it waits, its offer ends by itself so long after the budget. */
+export const OFFER_GRACE_MS = 1_000;
+/** 5 s after the end of its offer an unwritten TwiML is looked up at the carrier, and then leaves by REST. */
+const UNWRITTEN_MS = 4_000;
 
 export interface TakenReply {
   answerId: string;
@@ -44,7 +48,11 @@ export class ReplyWaiter implements OnModuleInit {
       if (pause > 0 && left > 0) await this.wakeUp(messageId, Math.min(pause, left));
       const isLast = Date.now() >= deadline;
       const taken = await this.inbound.takeReply(messageId, isLast);
-      if (taken.state === 'send') return { answerId: taken.answer_id, body: taken.body };
+      if (taken.state === 'send') {
+        // This process or the database stood still for so long that the answer may be on its way by REST.
+        if (Date.now() > deadline + OFFER_GRACE_MS + UNWRITTEN_MS) return null;
+        return { answerId: taken.answer_id, body: taken.body };
+      }
       if (taken.state === 'empty') {
         this.alerts.announce(taken.alert);
         return null;
