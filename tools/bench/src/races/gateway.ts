@@ -44,13 +44,14 @@ export class Gateway {
   private readonly takes: Batcher<{ id: string; givesUp: boolean }, Taken>;
   private readonly waiters = new Map<string, Set<() => void>>();
   private readonly ended = new Set<string>();
+  private written: string[] = [];
 
   constructor(
     private readonly world: World,
     private readonly adapter: Adapter,
   ) {
     const { database, clock } = world;
-    this.acceptances = new Batcher((forms) => database.call('messaging.accept_inbound', [JSON.stringify(forms), clock.now()]), LANES);
+    this.acceptances = new Batcher((forms) => this.store(forms), LANES);
     this.takes = new Batcher(
       (items) => database.call('messaging.take_reply', [items.map(({ id }) => id), items.map(({ givesUp }) => givesUp), clock.now()]),
       LANES,
@@ -121,7 +122,7 @@ export class Gateway {
     const accepted =
       !text.keyword && dice.chance(0.5)
         ? await this.acceptances.run(form)
-        : (await world.database.call<Accepted>('messaging.accept_inbound', [JSON.stringify([form]), world.clock.now()]))[0]!;
+        : (await this.store([form]))[0]!;
     const span = { start, end: world.tick() };
     world.trace(
       run,
@@ -178,8 +179,22 @@ export class Gateway {
     );
     if (delivery) callBack(world, run, delivery);
     if (world.fault(dice, 0.05)) world.trace(run, `${text.sid}: the gateway dies after it wrote ${answerId}`);
-    else world.begin(world.clock.sleep(dice.below(FLUSH_MS)).then(() => world.database.call('messaging.mark_written', [[answerId]])));
+    else {
+      this.written.push(answerId);
+      world.begin(world.clock.sleep(dice.below(FLUSH_MS)).then(() => world.database.call('messaging.mark_written', [this.drainWritten()])));
+    }
     return !isLost;
+  }
+
+  /** Texts take the marks of what was written with them; if their process dies, the marks are lost too. */
+  private store(forms: object[]): Promise<Accepted[]> {
+    return this.world.database.call('messaging.accept_inbound', [JSON.stringify(forms), this.world.clock.now(), this.drainWritten()]);
+  }
+
+  private drainWritten(): string[] {
+    const { written } = this;
+    this.written = [];
+    return written;
   }
 
   private async wait(id: string, ms: number): Promise<void> {
