@@ -5,7 +5,7 @@ import type { Broadcasts } from '@darkspere/transport';
 import { TurnEndings } from './turn-endings.js';
 
 describe('TurnEndings', () => {
-  const publish = jest.fn((..._: unknown[]): Promise<number> => Promise.resolve(1));
+  const publish = jest.fn<(...args: unknown[]) => Promise<number>>(() => Promise.resolve(1));
   const announceAlert = jest.fn();
   const endings = new TurnEndings({ publish } as unknown as Broadcasts, { announce: announceAlert } as unknown as Alerts);
   const tick = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));

@@ -5,8 +5,8 @@ import { Doorbell } from './doorbell.js';
 import type { InboundRepository } from './inbound.repository.js';
 
 describe('Doorbell', () => {
-  const emit = jest.fn((..._: unknown[]): Promise<void> => Promise.resolve());
-  const releaseLeases = jest.fn((..._: unknown[]): Promise<void> => Promise.resolve());
+  const emit = jest.fn<(...args: unknown[]) => Promise<void>>(() => Promise.resolve());
+  const releaseLeases = jest.fn<(...args: unknown[]) => Promise<void>>(() => Promise.resolve());
   const doorbell = new Doorbell({ emit } as unknown as EventBus, { releaseLeases } as unknown as InboundRepository);
   const tick = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
 

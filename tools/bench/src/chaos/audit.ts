@@ -7,9 +7,9 @@
  * - A text to the built-in team whose answer is another text's answer: those phones wait, so one comes for each.
  * - A doubled TwiML that the carrier itself would drop: the same TwiML for a SID that was posted in two goes counts as a
  *   repeat, since the design promises it to a repeated SID. Any other second answer counts as doubled.
- * - The order of two texts that were sent within 100 ms, or within the time that a request needed at that moment to get
- *   through to the gateway at all (pace.ts), or of which the earlier one had to be posted again by the carrier: there the
- *   order of storage decides. Such pairs are counted (`reordered_on_the_way`), not hidden.
+ * - The order of two texts of which the later one was sent before the gateway's code had seen the earlier one, as its hop
+ *   `received` says, or of which the earlier one had to be posted again by the carrier: there the order of storage
+ *   decides. Such pairs are counted (`reordered_on_the_way`), not hidden.
  * - What a real carrier does after it has taken a message: the twin delivers at once and in the order of acceptance.
  * - Lost commits of a power cut: kill -9 of Postgres leaves the page cache of the machine alone. Network partitions,
  *   more than one replica or machine, and failover of Redis or Postgres are not part of the run either.
@@ -79,7 +79,7 @@ export const audit = (evidence: Evidence): Audit => {
   });
 
   const repeats = [...inboxes.repeats, ...teamInboxes.repeats];
-  const order = ordersOf(cases, inboxes, evidence.paces);
+  const order = ordersOf(cases, inboxes);
   const recoveries = recoveriesOf(evidence, (textId) => firstReception(cases.find((one) => one.stored?.id === textId))?.at ?? null);
   const findings = [
     ...cases.flatMap(fateOf),

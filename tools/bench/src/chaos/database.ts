@@ -54,7 +54,8 @@ export const readStored = (url: string): Promise<Stored> =>
     );
     return {
       texts:
-        await query<StoredText>(`select id, message_sid, session_id, seq::integer, status, turn_id, extract(epoch from created_at)::float8 * 1000 as at, transmission_path as path
+        await query<StoredText>(`select id, message_sid, session_id, seq::integer, status, turn_id, extract(epoch from created_at)::float8 * 1000 as at,
+          extract(epoch from (transmission_path -> 0 ->> 'at')::timestamptz)::float8 * 1000 as received_at, transmission_path as path
         from messaging.message_history where direction = 'inbound'`),
       answers:
         await query<StoredAnswer>(`select id, message_sid, session_id, turn_id, in_reply_to, part, status, handed_via, transmission_path as path,

@@ -1,5 +1,4 @@
 import type { SentText } from './load.js';
-import type { Pace } from './pace.js';
 import type { InboxMessage, TwinEvent } from './twin.client.js';
 
 /** One step of a message's way, as the product wrote it down. */
@@ -18,6 +17,8 @@ export interface StoredText {
   status: string;
   turn_id: string | null;
   at: number;
+  /** When the gateway's code saw it. */
+  received_at: number;
   path: unknown;
 }
 
@@ -64,7 +65,6 @@ export interface Evidence {
   answers: readonly StoredAnswer[];
   turns: readonly StoredTurn[];
   happened: readonly Happened[];
-  paces: readonly Pace[];
   /** Our messages for which the carrier has told of a second id. */
   sentTwice: readonly string[];
   apology: string;

@@ -1,16 +1,8 @@
 import type { Case, Finding } from './case.js';
-import { slowestBetween, type Pace } from './pace.js';
 import { conversationOf, type Inboxes, type Reception } from './receptions.js';
 
-/** Texts sent within this time, or within what requests took at that moment, were on the way together. */
-const TOGETHER_MS = 100;
-
 /** Answers in the order of their texts; and texts stored in the order in which they were sent. */
-export const ordersOf = (
-  cases: readonly Case[],
-  { conversations }: Inboxes,
-  paces: readonly Pace[],
-): { findings: Finding[]; reordered: number } => {
+export const ordersOf = (cases: readonly Case[], { conversations }: Inboxes): { findings: Finding[]; reordered: number } => {
   const findings: Finding[] = [];
   const byMarker = new Map(cases.flatMap((one) => one.text.markers.map((marker, index) => [marker, { one, index }] as const)));
   for (const receptions of conversations.values()) findings.push(...answersOutOfOrder(receptions, byMarker));
@@ -23,14 +15,13 @@ export const ordersOf = (
     let newest: Case | null = null;
     for (const one of inOrder) {
       if (newest && one.stored!.seq! < newest.stored!.seq!) {
-        const apartMs = one.webhook!.sentAt - newest.webhook!.sentAt;
-        const togetherMs = Math.max(TOGETHER_MS, slowestBetween(paces, newest.webhook!.sentAt, one.webhook!.sentAt));
-        if (newest.webhook!.attempts > 1 || apartMs <= togetherMs) reordered += 1;
+        const isTogether = one.webhook!.sentAt <= newest.stored!.received_at;
+        if (newest.webhook!.attempts > 1 || isTogether) reordered += 1;
         else
           findings.push({
             kind: 'misordered',
             sid: one.text.sid,
-            why: `stored before ${newest.text.sid}, which was sent ${apartMs} ms earlier and posted once`,
+            why: `stored before ${newest.text.sid}, which was received before this one was sent, and posted once`,
             other: newest.text.sid,
           });
       } else newest = one;

@@ -33,7 +33,6 @@ export interface ChaosResult {
   quiet_after_ms: number | null;
   asked_more_than_once: number;
   /** How busy the machine was: a request to the twin and one to the gateway that need nothing else. */
-  slowest_ping_ms: number;
   kills: Record<string, number>;
   longest_restart_ms: Record<string, number>;
   flushes: number;
@@ -51,7 +50,7 @@ export const resultOf = (
   { counts, waitsMs, findings, recoveries }: Audit,
   happened: readonly Happened[],
   breaches: readonly Breach[],
-  more: Pick<ChaosResult, 'quiet_after_ms' | 'asked_more_than_once' | 'alerts' | 'slowest_ping_ms'>,
+  more: Pick<ChaosResult, 'quiet_after_ms' | 'asked_more_than_once' | 'alerts'>,
 ): ChaosResult => {
   const count = (kind: FindingKind): number => findings.filter((finding) => finding.kind === kind).length;
   const kills = happened.filter(({ kind }) => kind === 'kill');

@@ -8,7 +8,6 @@ import { readStored, unfinished, type Stored } from './database.js';
 import type { Evidence } from './evidence.js';
 import { Load } from './load.js';
 import type { ChaosOptions } from './options.js';
-import { watchPace } from './pace.js';
 import { planTroubles } from './plan.js';
 import { Progress } from './progress.js';
 import { Random } from './random.js';
@@ -45,7 +44,7 @@ export const runChaos = async (options: ChaosOptions): Promise<ChaosResult> => {
 
 const withStack = async (stack: Stack, options: ChaosOptions): Promise<ChaosResult> => {
   const { seconds, rate, seed, phones, killEverySeconds, say, signal } = options;
-  const { twinUrl, urls, number, databaseUrl, processes } = stack.record;
+  const { twinUrl, number, databaseUrl, processes } = stack.record;
   const twin = new TwinClient(twinUrl);
   // Not the twin: it is the outside world, and its memory is our evidence.
   const victims = options.victims ?? [...processes.map(({ name }) => name).filter((name) => name !== 'twin'), 'agents'];
@@ -56,8 +55,6 @@ const withStack = async (stack: Stack, options: ChaosOptions): Promise<ChaosResu
   const plan = planTroubles(new Random(`${seed}:troubles`), { seconds, killEverySeconds, victims });
   say(`${rate} texts a second for ${seconds} s from ${phones} phones, ${plan.length} troubles`);
 
-  const over = new AbortController();
-  const pace = watchPace([`${twinUrl}/health`, `${urls['sms-gateway']}/health/live`], over.signal);
   const timer = setInterval(() => void progress.line().then(say, () => undefined), PROGRESS_MS);
   let quietAfterMs: number | null;
   try {
@@ -67,7 +64,6 @@ const withStack = async (stack: Stack, options: ChaosOptions): Promise<ChaosResu
     quietAfterMs = await quiet(databaseUrl, twin, load, signal);
   } finally {
     clearInterval(timer);
-    over.abort();
   }
   say(
     quietAfterMs === null
@@ -83,7 +79,6 @@ const withStack = async (stack: Stack, options: ChaosOptions): Promise<ChaosResu
     log: twin.log,
     inbox: await inboxes(twin, load),
     happened: trouble.happened,
-    paces: await pace,
     ...stored,
   };
   const found = audit(evidence);
@@ -95,7 +90,6 @@ const withStack = async (stack: Stack, options: ChaosOptions): Promise<ChaosResu
     quiet_after_ms: quietAfterMs,
     asked_more_than_once: [...turnCalls.values()].filter((calls) => calls.length > 1).length,
     alerts: stored.alerts,
-    slowest_ping_ms: Math.max(0, ...evidence.paces.map(({ ms }) => ms)),
   });
   keepFindings(stack.home, found, stored, evidence);
   say(summaryOf(result, found.findings, stored.breaches));

@@ -119,10 +119,7 @@ export class Gateway {
     };
     const start = world.tick();
     // A keyword goes alone: it takes other locks, in another order.
-    const accepted =
-      !text.keyword && dice.chance(0.5)
-        ? await this.acceptances.run(form)
-        : (await this.store([form]))[0]!;
+    const accepted = !text.keyword && dice.chance(0.5) ? await this.acceptances.run(form) : (await this.store([form]))[0]!;
     const span = { start, end: world.tick() };
     world.trace(
       run,
