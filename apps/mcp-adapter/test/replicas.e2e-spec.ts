@@ -130,6 +130,15 @@ describe('adapters on one database', () => {
       expect(await answered).toBe('echo: Hello');
     });
 
+    it('a merged text that rings together with the first one is answered with it', async () => {
+      const { number } = await adapters.agent({ query: 'delay_ms=300&idempotent=1', doubleText: 'merge' });
+      const { session_id, lease_token } = await adapters.text(number, phone, 'Hello', { rings: false });
+      await adapters.text(number, phone, 'and more', { rings: false });
+      const turns = other.get(TurnsService);
+      await Promise.all([turns.look(session_id, lease_token), turns.look(session_id)]);
+      expect(await adapters.answered(phone)).toEqual(['echo: Hello\nand more']);
+    });
+
     it('a merged text reaches the call that another one runs', async () => {
       const { name, number } = await adapters.agent({ query: 'delay_ms=600&idempotent=1', doubleText: 'merge' });
       await textFor(other, number);

@@ -1,4 +1,5 @@
 -- Published: billable units, one a source. The same source and kind twice is one unit. Returns how many are new.
+drop function if exists billing.append_usage(uuid[], uuid[], text, bigint[], timestamptz);
 create or replace function billing.append_usage(p_accounts uuid[], p_sources uuid[], p_kinds text[], p_quantities bigint[], p_at timestamptz) returns bigint
 language sql as $$
   with added as (

@@ -26,6 +26,7 @@ end $$;
 -- rings: somebody should look at the session now (once a session). Where nothing speaks against a turn of this text alone,
 -- it is leased here, and whoever answers the ring with lease_token runs it; 3 s later the sweeper finds it.
 -- is_held: a person owns the session; the text is stored and not run.
+drop function if exists routing.receive_texts(routing.incoming[], timestamptz);
 create or replace function routing.receive_texts(p_texts routing.incoming[], p_now timestamptz) returns setof routing.received
 language plpgsql as $$
 declare
@@ -119,6 +120,7 @@ end $$;
 -- Published: what was computed before this moment is never sent, and texts that wait are closed without a turn.
 -- Returns the closed messages. A running turn keeps its lease, so that the session stays one turn at a time; its answer
 -- will be stored as fenced. p_may_run false: the caller knows that nobody runs its turn.
+drop function if exists routing.fence_session(uuid, timestamptz);
 create or replace function routing.fence_session(p_session uuid, p_now timestamptz, p_may_run boolean default true) returns uuid[]
 language plpgsql as $$
 declare

@@ -4,6 +4,7 @@
 -- no_agent | closed. An alert in it is raised already.
 -- Rows are locked in id order, so two batches cannot deadlock. The commit need not wait for the disk: a claim that a crash
 -- takes back is claimed again.
+drop function if exists routing.claim_turns(uuid[], timestamptz, interval);
 create or replace function routing.claim_turns(p_sessions uuid[], p_tokens uuid[], p_now timestamptz, p_lease interval) returns setof json
 language plpgsql as $$
 declare
@@ -24,8 +25,8 @@ begin
 
   perform set_config('synchronous_commit', 'off', true);
   for s in select * from routing.agent_sessions where id = any (p_sessions) and id <> all (v_found) order by id for no key update loop
-    if s.lease_token = any (p_tokens) and s.lease_until > p_now then
-      -- Leased to this ring, and fenced before anybody ran it.
+    if s.lease_token = any (p_tokens) and s.lease_until > p_now and (select t.epoch from routing.turns t where t.id = s.turn_id) <> s.epoch then
+      -- Leased to this ring, and fenced before anybody answered it.
       update routing.turns set status = 'fenced', ended_at = p_now where id = s.turn_id;
       update routing.agent_sessions set turn_id = null, lease_token = null, lease_until = null where id = s.id returning * into s;
     end if;

@@ -45,6 +45,7 @@ end $$;
 -- taken one by one, in its order: faster is to send it alone.
 -- p_written: answers that went out on their sockets meanwhile, see `mark_written`; what follows them may go then.
 -- Returns for each, in order, {outcome: accepted | duplicate | number_not_found, message_id, session_id, ring, lease_token, is_decided}.
+drop function if exists messaging.accept_inbound(jsonb, timestamptz);
 create or replace function messaging.accept_inbound(p_texts jsonb, p_now timestamptz, p_written uuid[] default '{}') returns setof jsonb
 language plpgsql as $$
 declare
@@ -118,8 +119,8 @@ begin
         if v_late <> '{}' then
           v_out := v_out || v_late;
           -- Only the sessions that are ours already: the opt-out has fenced the contact's others, and their locks are not in order.
-          perform routing.fence_session(x.session_id, p_now, false) from (
-            select distinct b.session_id from unnest(v_boxes) b where v_contacts[array_position(v_ids, b.message_id)] = any (v_out)) x;
+          perform routing.fence_session(x.session_id, p_now, x.lease_token is null) from (
+            select distinct b.session_id, b.lease_token from unnest(v_boxes) b where v_contacts[array_position(v_ids, b.message_id)] = any (v_out)) x;
         end if;
       end if;
     end if;

@@ -84,7 +84,7 @@ language sql as $$
   where m.id = i.x and m.id = any (p_ids)
 $$;
 
--- The send gate: the only way out. Writes what it decided for each message and by which rule; the caller hands out what is
+-- The send gate, for everything that `store_answers` does not hand out by the same rules. Writes what it decided for each message and by which rule; the caller hands out what is
 -- allowed in the same transaction. Whoever stops a send (opt-out, takeover, session end) commits before or after us, never
 -- between: the locks taken here are the ones that those take.
 create or replace function messaging.decide_send(p_outbox messaging.outbox[], p_now timestamptz) returns setof messaging.send_decisions
@@ -160,6 +160,7 @@ end $$;
 -- What webhooks may answer for their texts: for each, in order, {state: undecided | blocked | empty | send, answer_id, body, alert}.
 -- p_gives_up: the webhook waits no longer; an answer that comes later is due by REST at once.
 -- A repeated SID gets what the first got, if the gate still lets it pass.
+drop function if exists messaging.take_reply(uuid[], boolean[], timestamptz, uuid[]);
 create or replace function messaging.take_reply(p_message_ids uuid[], p_gives_up boolean[], p_now timestamptz) returns setof jsonb
 language plpgsql as $$
 declare
@@ -245,7 +246,8 @@ begin
   select * into i from messaging.message_history where id = p_message_id;
   if i.status = 'waiting' then
     if not p_gives_up then return '{"state": "undecided"}'; end if;
-    update messaging.message_history set offer_until = p_now where id = p_message_id and status = 'waiting';
+    -- Not p_now: the turn's end, which reads the row later, may have an earlier one.
+    update messaging.message_history set offer_until = null where id = p_message_id and status = 'waiting';
     -- Else it was answered while we waited for the row, and its answer is in the outbox now.
     return case when found then '{"state": "empty"}' else '{"state": "undecided"}' end;
   end if;

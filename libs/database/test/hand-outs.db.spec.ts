@@ -107,6 +107,29 @@ describe('answers that are handed out when their turns end', () => {
     expect(await engine.message(answer.id)).toMatchObject({ status: 'fenced' });
   });
 
+  it('not to a webhook that has given up, though the turn’s end began a moment earlier', async () => {
+    const phone = await engine.phone();
+    const { message_id } = await phone.text(WAITS);
+    const turn = await phone.claimed();
+    engine.pass(3);
+    expect(await engine.take(message_id, true)).toEqual({ state: 'empty' });
+    engine.pass(-3);
+    expect(await engine.complete(turn)).toMatchObject({ is_due: true });
+    expect(await engine.outbound(phone.from)).toMatchObject([{ status: 'pending' }]);
+  });
+
+  it('giving up while the answer is handed out: it is read at the next look, or it is the sender’s', async () => {
+    for (let round = 0; round < 40; round += 1) {
+      const phone = await engine.phone();
+      const { message_id } = await phone.text(WAITS);
+      const turn = await phone.claimed();
+      const [taken] = await Promise.all([engine.take(message_id, true), engine.complete(turn)]);
+      const { state } = taken!.state === 'undecided' ? await engine.take(message_id, true) : taken!;
+      const [answer] = await engine.outbound(phone.from);
+      expect([state, answer!.status]).toEqual(state === 'send' ? ['send', 'handed_out'] : ['empty', 'pending']);
+    }
+  });
+
   it('an apology is handed out too', async () => {
     const phone = await engine.phone();
     const { message_id } = await phone.text(WAITS);
@@ -208,6 +231,18 @@ describe('turns that are leased with their texts', () => {
     expect(await engine.cell('select status from routing.turns where id = $1', [turn_id])).toBe('fenced');
     await phone.text({ body: 'START', intent: 'opt_in', intent_source: 'keyword' });
     expect(await phone.text()).toMatchObject({ ring: true, lease_token: expect.any(String) as string });
+  });
+
+  it('a STOP commits while a text waits for a session whose turn runs: the running turn keeps its lease', async () => {
+    const phone = await engine.phone();
+    await phone.text();
+    const turn = await phone.claimed();
+    const stop = await engine.holding('select messaging.accept_inbound($1, $2)', [JSON.stringify([phone.form(STOP)]), engine.now]);
+    const late = phone.text();
+    await engine.waitingForLocks();
+    await stop.commit();
+    expect(await late).toMatchObject({ ring: false, lease_token: null, is_decided: true });
+    expect(await engine.complete(turn)).toMatchObject({ outcome: 'fenced' });
   });
 
   it('not two texts at once, nor a text during a turn, in a quiet window, before a retry, or without an agent that is well', async () => {

@@ -24,8 +24,6 @@ export class RunningTurns implements OnModuleInit {
 
   /** Starts `run` and keeps the turn's lease until it ends; its signal aborts at the turn's deadline. `run` must not reject. */
   start(turn: ClaimedTurn, run: (signal: AbortSignal) => Promise<void>): void {
-    // A ring that was delivered twice brings the same lease.
-    if (this.running.has(turn.lease_token)) return;
     const controller = new AbortController();
     // A plain timer: AbortSignal.timeout with AbortSignal.any costs several times as much and outlives the call.
     const outOfTime = (): void => controller.abort(new DOMException('The turn is out of time.', 'TimeoutError'));

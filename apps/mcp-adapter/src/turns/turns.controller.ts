@@ -1,6 +1,6 @@
 import { Controller } from '@nestjs/common';
 import { turnRung, type PayloadOf } from '@darkspere/contracts';
-import { On } from '@darkspere/transport';
+import { On, type StreamContext } from '@darkspere/transport';
 import { TurnsService } from './turns.service.js';
 
 @Controller()
@@ -9,7 +9,9 @@ export class TurnsController {
 
   /** Acknowledged as soon as the turns are claimed or nothing waits: the lease guards the turn, not the stream. */
   @On(turnRung)
-  async rung({ rings }: PayloadOf<typeof turnRung>): Promise<void> {
-    await Promise.all(rings.map(({ sessionId, leaseToken }) => this.turns.look(sessionId, leaseToken)));
+  async rung({ rings }: PayloadOf<typeof turnRung>, { deliveries }: StreamContext): Promise<void> {
+    // Delivered again: whoever had it first may run the turns, and a lease has one holder.
+    const isFirst = deliveries === 1;
+    await Promise.all(rings.map(({ sessionId, leaseToken }) => this.turns.look(sessionId, isFirst ? leaseToken : null)));
   }
 }

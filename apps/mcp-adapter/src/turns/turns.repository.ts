@@ -25,11 +25,13 @@ export class TurnsRepository {
     const leaseTokens = rings.map(({ leaseToken }) => leaseToken);
     const claims = await this.forClaims.values<Claim>('routing.claim_turns', [sessionIds, leaseTokens, new Date(), LEASE]);
     const bySession = new Map(claims.map((claim) => [claim.session_id, claim]));
-    // A session that rang twice in one batch was claimed once: only the first ring gets the turn.
+    // A session that rang twice in one batch was claimed once: the first ring gets the turn, and the second looks again,
+    // since a lease that came with a text is for that text only.
+    const seen = new Set<string>();
     return sessionIds.map((sessionId): Claim => {
-      const claim = bySession.get(sessionId) ?? { outcome: 'nothing', session_id: sessionId };
-      bySession.delete(sessionId);
-      return claim;
+      if (seen.has(sessionId)) return { outcome: 'later', session_id: sessionId, at: new Date().toISOString() };
+      seen.add(sessionId);
+      return bySession.get(sessionId) ?? { outcome: 'nothing', session_id: sessionId };
     });
   });
 

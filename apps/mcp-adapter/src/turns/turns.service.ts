@@ -31,7 +31,7 @@ export class TurnsService {
     try {
       await this.follow(await this.turns.claim(sessionId, leaseToken));
     } catch (error) {
-      // The sweeper comes by within about a second.
+      // The sweeper comes by within a few seconds.
       this.logger.warn(`session ${sessionId} could not be claimed: ${(error as Error).message}`);
     }
   }

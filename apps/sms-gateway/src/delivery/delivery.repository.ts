@@ -34,8 +34,9 @@ export class DeliveryRepository {
     return this.sql.value('messaging.record_refusal', [messageId, errorCode, new Date()], { patienceMs: 5_000 });
   }
 
-  requeue(messageId: string, dueAt: Date): Promise<void> {
-    return this.sql.value('messaging.requeue', [messageId, dueAt], { patienceMs: 5_000 });
+  /** It is due again, unless it was handed out anew or settled since `send` was claimed. */
+  requeue(send: Send, dueAt: Date): Promise<void> {
+    return this.sql.value('messaging.requeue', [send.message_id, dueAt, send.handed_at], { patienceMs: 5_000 });
   }
 
   /** The reconciler asks for this message from then on, instead of 15 s after its hand-out. */

@@ -11,7 +11,7 @@ const READ_AGAIN_MS = 1_000;
 const BLOCKED_MS = 150;
 /** If this gateway dies while it waits, its offer ends by itself so long after the budget. */
 export const OFFER_GRACE_MS = 1_000;
-/** 5 s after the end of its offer an unwritten TwiML is looked up at the carrier, and then leaves by REST. */
+/** An unwritten TwiML is looked up at the carrier 5 s after it was read at the soonest, and then leaves by REST. */
 const UNWRITTEN_MS = 4_000;
 
 export interface TakenReply {
@@ -46,18 +46,20 @@ export class ReplyWaiter implements OnModuleInit {
     for (;;) {
       const left = deadline - Date.now();
       if (pause > 0 && left > 0) await this.wakeUp(messageId, Math.min(pause, left));
-      const isLast = Date.now() >= deadline;
+      const askedAt = Date.now();
+      const isLast = askedAt >= deadline;
       const taken = await this.inbound.takeReply(messageId, isLast);
       if (taken.state === 'send') {
         // This process or the database stood still for so long that the answer may be on its way by REST.
-        if (Date.now() > deadline + OFFER_GRACE_MS + UNWRITTEN_MS) return null;
+        if (Date.now() > askedAt + UNWRITTEN_MS) return null;
         return { answerId: taken.answer_id, body: taken.body };
       }
       if (taken.state === 'empty') {
         this.alerts.announce(taken.alert);
         return null;
       }
-      if (isLast) return null;
+      // Undecided: the answer was stored while this webhook gave up, and the next look finds it.
+      if (isLast && taken.state !== 'undecided') return null;
       pause = taken.state === 'blocked' ? BLOCKED_MS : READ_AGAIN_MS;
     }
   }

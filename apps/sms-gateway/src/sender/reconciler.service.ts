@@ -64,7 +64,7 @@ export class ReconcilerService {
       const found = candidates.filter(({ sid }) => !known.has(sid)).at(-1);
       if (found) return await this.delivery.settle(send.message_id, found.sid, found.status, found.errorCode);
       this.logger.warn(`message ${send.message_id} never reached the carrier: it is sent again`);
-      await this.deliveries.requeue(send.message_id, new Date());
+      await this.deliveries.requeue(send, new Date());
     } catch (error) {
       this.logger.warn(`message ${send.message_id} could not be looked up: ${(error as Error).message}`);
       if (Date.now() - new Date(send.handed_at ?? 0).getTime() > ALERT_AGE_MS) {

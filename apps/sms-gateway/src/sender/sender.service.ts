@@ -82,7 +82,7 @@ export class SenderService implements OnModuleInit {
       case 'not_taken':
         this.logger.warn(`the carrier did not take message ${send.message_id}: ${outcome.reason}`);
         if (send.attempts + 1 >= MOST_ATTEMPTS) return this.delivery.refuse(send.message_id, 'carrier_unreachable');
-        return this.deliveries.requeue(send.message_id, new Date(Date.now() + pauseMs(send.attempts)));
+        return this.deliveries.requeue(send, new Date(Date.now() + pauseMs(send.attempts)));
       case 'unknown':
         // It stays in `sending`: the reconciler asks the carrier before anything is sent again.
         this.logger.warn(`the carrier may have message ${send.message_id}: ${outcome.reason}`);
