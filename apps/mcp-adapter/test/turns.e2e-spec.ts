@@ -4,7 +4,7 @@ import { answerDue, answerTurn, turnAnswered, type InputOf } from '@darkspere/co
 import { eventually, type TestDatabase } from '@darkspere/testing';
 import { Handles, RedisStreamsServer } from '@darkspere/transport';
 import { bodyOf, serve } from '../src/agents/agents.fixture.js';
-import { CallOutcomes } from '../src/turns/call-outcomes.js';
+import { HealthReports } from '../src/health/health-reports.js';
 import { Adapters } from './adapter.harness.js';
 
 interface Envelope {
@@ -27,6 +27,8 @@ const scriptedAgent = async () => {
   };
   const server = await serve((request, response) => {
     void bodyOf(request).then((body) => {
+      // A health probe.
+      if (request.method === 'GET') return response.end();
       const envelope = JSON.parse(body) as Envelope;
       asked.push(envelope);
       response.setHeader('content-type', 'application/json');
@@ -237,7 +239,7 @@ describe('a turn', () => {
     await adapters.answered(phone);
     const average = async () =>
       (await adapters.rows<{ ms: number }>('select avg_response_time_ms as ms from registry.agent_registry where id = $1', [id]))[0]!.ms;
-    await adapters.app.get(CallOutcomes).flush();
+    await adapters.app.get(HealthReports).flush();
     expect(await average()).toBeGreaterThanOrEqual(55);
   });
 

@@ -19,3 +19,9 @@ language sql as $$
   do update set occurrences = system_alerts.occurrences + 1, last_at = excluded.last_at, details = excluded.details
   returning jsonb_build_object('alertId', id, 'kind', kind, 'severity', severity)
 $$;
+
+-- Published: what the alert was about is over.
+create or replace function analytics.resolve_alert(p_account uuid, p_kind text, p_subject text, p_at timestamptz) returns void
+language sql as $$
+  update analytics.system_alerts set resolved_at = p_at where account_id = p_account and kind = p_kind and subject = p_subject and resolved_at is null
+$$;

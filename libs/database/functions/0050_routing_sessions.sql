@@ -189,6 +189,35 @@ language sql as $$
   select id from moved where has_work
 $$;
 
+-- The sessions of an agent that is dead move to the others that may have them, as far as these have room, in one statement; see
+-- `move_sessions` for what that means to their turns. The others stay and are claimed by whoever has room first.
+-- Returns {moved, left, rings}: rings are the sessions that wait for an answer.
+create or replace function routing.fail_over(p_agent uuid, p_now timestamptz) returns jsonb
+language sql as $$
+  with mailbox as (
+    -- In id order, as every batch does.
+    select id, account_id, bound_agent_id from routing.agent_sessions where agent_id = p_agent and ended_at is null order by id for no key update
+  ), numbered as (
+    select *, row_number() over (partition by account_id, bound_agent_id order by id) as n from mailbox
+  ), place as (
+    select g.account_id, g.bound_agent_id, c.agent_id, sum(c.room) over w as up_to, sum(c.room) over w - c.room as after
+    from (select distinct account_id, bound_agent_id from mailbox) g
+    cross join lateral registry.agents_with_room(g.account_id, g.bound_agent_id, p_agent) c
+    window w as (partition by g.account_id, g.bound_agent_id order by c.place)
+  ), moved as (
+    update routing.agent_sessions s
+    set agent_id = p.agent_id, lease_token = null, lease_until = null, run_after = '-infinity', quiet_until = null
+    from numbered m
+    join place p on p.account_id = m.account_id and p.bound_agent_id is not distinct from m.bound_agent_id and m.n > p.after and m.n <= p.up_to
+    where s.id = m.id
+    returning s.id, s.turn_id, s.agent_id, s.last_seq > s.done_seq as has_work
+  ), turned as (
+    update routing.turns t set agent_id = m.agent_id from moved m where t.id = m.turn_id
+  )
+  select jsonb_build_object('moved', (select count(*) from moved), 'left', (select count(*) from mailbox) - (select count(*) from moved),
+    'rings', (select coalesce(jsonb_agg(id), '[]') from moved where has_work))
+$$;
+
 -- Published: the epochs that sends must match, by session id, read under a lock that STOP, takeover and session end also
 -- take, in id order: whoever commits first decides, and nothing is handed out after a STOP has committed.
 create or replace function routing.hold_epochs(p_sessions uuid[]) returns jsonb

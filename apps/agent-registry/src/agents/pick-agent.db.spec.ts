@@ -24,7 +24,7 @@ describe('registry.pick_agent', () => {
     [ours, theirs] = rows.map(({ id }) => id) as [string, string];
   });
   afterAll(() => database?.drop());
-  afterEach(() => database.pool.query('truncate routing.agent_sessions, registry.agent_registry'));
+  afterEach(() => database.pool.query('truncate routing.agent_sessions, registry.agent_registry, registry.agent_health'));
 
   const add = async ({
     name,

@@ -61,9 +61,11 @@ export interface TextReply {
 /** `stored`: a built-in agent has written its draft to the database itself, the text did not travel. */
 export type AgentReply = TextReply | { readonly kind: 'stored' };
 
-/** Speaks one dialect. Both methods throw `AgentFailure` and stop when `signal` aborts. */
+/** Speaks one dialect. All methods throw `AgentFailure` and stop when `signal` aborts. */
 export interface AgentTransport {
   ask(agent: AgentEndpoint, turn: TurnRequest, signal: AbortSignal): Promise<AgentReply>;
   /** Resolves to false, without a call, when the agent does not take this notice. */
   tell(agent: AgentEndpoint, notice: SessionNotice, signal: AbortSignal): Promise<boolean>;
+  /** Costs the agent as little as its dialect allows, and touches no session. */
+  check(agent: AgentEndpoint, signal: AbortSignal): Promise<void>;
 }

@@ -30,6 +30,8 @@ class FakeTransport implements AgentTransport {
   async tell(): Promise<boolean> {
     return true;
   }
+
+  async check(): Promise<void> {}
 }
 
 describe('AgentsService', () => {

@@ -12,6 +12,7 @@ import { withinLimit } from './within-limit.js';
 /** The longest that one attempt may last; a turn has up to three within its 30 s. */
 export const ATTEMPT_LIMIT_MS = 10_000;
 const NOTICE_LIMIT_MS = 3_000;
+const CHECK_LIMIT_MS = 5_000;
 /** Agents whose breaker is remembered; more than one replica talks to within minutes. */
 const MAX_GATES = 2_000;
 
@@ -52,6 +53,11 @@ export class AgentsService {
    */
   tell(agent: AgentEndpoint, notice: SessionNotice, signal: AbortSignal): Promise<boolean> {
     return withinLimit(NOTICE_LIMIT_MS, signal, (limited) => this.transportOf(agent).tell(agent, notice, limited));
+  }
+
+  /** Is it there? Resolves when it is; throws `AgentFailure`. The gate is not asked: a probe is how it gets open again. */
+  check(agent: AgentEndpoint): Promise<void> {
+    return withinLimit(CHECK_LIMIT_MS, new AbortController().signal, (limited) => this.transportOf(agent).check(agent, limited));
   }
 
   private transportOf({ dialect }: AgentEndpoint): AgentTransport {

@@ -28,6 +28,9 @@ export class BuiltinClient implements AgentTransport {
   async tell(): Promise<boolean> {
     return false;
   }
+
+  /** The team is part of this installation: live turns tell its health. */
+  async check(): Promise<void> {}
 }
 
 /** The codes are our own words, so they may be shown. */

@@ -29,6 +29,19 @@ export class ChatClient implements AgentTransport {
     return true;
   }
 
+  /** An agent without a health page is there all the same. */
+  async check(agent: AgentEndpoint, signal: AbortSignal): Promise<void> {
+    const status = await this.health(agent, signal);
+    if (status >= 500) throw failureOfStatus(status);
+  }
+
+  /** The status of `GET <endpoint>/health`. */
+  async health(agent: AgentEndpoint, signal: AbortSignal): Promise<number> {
+    const url = new URL(agent.endpointUrl);
+    url.pathname = `${url.pathname.replace(/\/$/, '')}/health`;
+    return (await this.http.exchange({ method: 'GET', url: url.href, headers: authorizationOf(agent) }, signal)).status;
+  }
+
   /** One request of the dialect; resolves to an answer of the right type for the same session. Throws `AgentFailure`. */
   async send(
     agent: AgentEndpoint,

@@ -3,9 +3,8 @@ import type { ProbeReport } from '@darkspere/contracts';
 import type { AgentEndpoint, SessionNotice, TurnRequest } from './agent.js';
 import { readChatAnswer } from './agent-answer.js';
 import { AgentFailure, failureOfConnection } from './agent-failure.js';
-import { AgentHttpClient } from './agent-http.client.js';
 import { ChatClient, type ChatDialectAnswer } from './chat.client.js';
-import { authorizationOf, chatRequest, noticeEnvelope, type ChatEnvelope, type ChatRequestType } from './chat.envelope.js';
+import { chatRequest, noticeEnvelope, type ChatEnvelope, type ChatRequestType } from './chat.envelope.js';
 import { failedCheck, failedReport, passedCheck, type ProbeCheck } from './probe-report.js';
 import { withinLimit } from './within-limit.js';
 
@@ -15,10 +14,7 @@ const TEST_MESSAGE = 'This is a test from DarkSpere. Any answer will do.';
 /** Whether an endpoint answers a `chat.request`, and which of the other request types it knows. */
 @Injectable()
 export class ChatProbe {
-  constructor(
-    private readonly chat: ChatClient,
-    private readonly http: AgentHttpClient,
-  ) {}
+  constructor(private readonly chat: ChatClient) {}
 
   async probe(agent: AgentEndpoint, signal: AbortSignal, test: TurnRequest): Promise<ProbeReport> {
     const [health, capabilities, ...before] = await Promise.all([
@@ -71,11 +67,8 @@ export class ChatProbe {
   }
 
   private async health(agent: AgentEndpoint, signal: AbortSignal): Promise<ProbeCheck> {
-    const url = new URL(agent.endpointUrl);
-    url.pathname = `${url.pathname.replace(/\/$/, '')}/health`;
-    const page = { method: 'GET' as const, url: url.href, headers: authorizationOf(agent) };
     try {
-      const { status } = await withinLimit(QUERY_LIMIT_MS, signal, (limited) => this.http.exchange(page, limited));
+      const status = await withinLimit(QUERY_LIMIT_MS, signal, (limited) => this.chat.health(agent, limited));
       if (status < 300) return passedCheck('chat.health', 'The health page answers.');
       return failedCheck('chat.health', `The health page answers HTTP ${status}.`, HEALTH_FIX);
     } catch (error) {

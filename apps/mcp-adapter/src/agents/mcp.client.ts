@@ -49,6 +49,19 @@ export class McpClient implements AgentTransport {
     }
   }
 
+  /** `ping`, or `server/discover` where the revision has no ping. */
+  async check(agent: AgentEndpoint, signal: AbortSignal): Promise<void> {
+    const options = { signal, timeout: MAX_EXCHANGE_MS };
+    try {
+      await this.connections.use(agent, signal, async (client) => {
+        if (client.getDiscoverResult() === undefined) await client.ping(options);
+        else await client.discover(options);
+      });
+    } catch (error) {
+      throw failureOfMcp(error, signal);
+    }
+  }
+
   /** MCP has no such notices: an agent learns of a session by its first call. */
   async tell(): Promise<boolean> {
     return false;

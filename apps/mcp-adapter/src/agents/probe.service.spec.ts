@@ -20,7 +20,7 @@ describe('ProbeService', () => {
 
   beforeEach(() => {
     http = new AgentHttpClient(egress);
-    probes = new ProbeService(egress, new McpProbe(http), new ChatProbe(new ChatClient(http), http));
+    probes = new ProbeService(egress, new McpProbe(http), new ChatProbe(new ChatClient(http)));
   });
   afterEach(async () => {
     await http.onApplicationShutdown();
@@ -189,7 +189,7 @@ describe('ProbeService', () => {
     it.each(['mcp', 'chat'] as const)('by hanging (%s) is a report too', async (dialect) => {
       await serveChat([], {}, () => true);
       const agent = agentAt(server.url, { dialect });
-      const probing = dialect === 'mcp' ? new McpProbe(http) : new ChatProbe(new ChatClient(http), http);
+      const probing = dialect === 'mcp' ? new McpProbe(http) : new ChatProbe(new ChatClient(http));
       const report = await probing.probe(agent, AbortSignal.timeout(100), testTurn('1', new Date()));
       expect(report.checks[0]).toMatchObject({ passed: false, detail: 'The agent did not answer in time.' });
     });

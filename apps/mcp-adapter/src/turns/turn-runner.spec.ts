@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { AgentFailure } from '../agents/agent-failure.js';
 import type { AgentReply, TurnRequest } from '../agents/agent.js';
 import type { AgentDirectory } from './agent-directory.js';
-import type { CallOutcomes } from './call-outcomes.js';
+import type { HealthReports } from '../health/health-reports.js';
 import { TurnRunner } from './turn-runner.js';
 import type { ClaimedTurn, Completion } from './turn.js';
 import type { TurnAnswer, TurnsRepository } from './turns.repository.js';
@@ -42,6 +42,7 @@ describe('TurnRunner', () => {
   let completed: TurnAnswer[];
   let failed: { failure: { code: string; diagnosis: string }; pauseMs: number | null; counts: boolean }[];
   let outcomes: number;
+  let failures: unknown[];
   const done = { outcome: 'answered', session_id: 's', turn_id: 't' } as Completion;
   const runner = new TurnRunner(
     {
@@ -53,10 +54,10 @@ describe('TurnRunner', () => {
       readDraft: async () => draft,
     } as unknown as TurnsRepository,
     { ask: (_: string, turn: TurnRequest, signal: AbortSignal) => ask(turn, signal) } as unknown as AgentDirectory,
-    { add: () => (outcomes += 1) } as unknown as CallOutcomes,
+    { succeeded: () => (outcomes += 1), failed: (_: string, error: unknown) => failures.push(error) } as unknown as HealthReports,
   );
   beforeEach(() => {
-    [completed, failed, outcomes, draft] = [[], [], 0, null];
+    [completed, failed, failures, outcomes, draft] = [[], [], [], 0, null];
     ask = async () => ({ kind: 'text', message: 'Hi' });
   });
   const run = (turn = claimed()) => runner.run(turn, new AbortController().signal);
@@ -152,7 +153,7 @@ describe('TurnRunner', () => {
     const broken = new TurnRunner(
       { complete: away, fail: away } as unknown as TurnsRepository,
       { ask: async () => ({ kind: 'text', message: 'Hi' }) } as unknown as AgentDirectory,
-      { add: () => undefined } as unknown as CallOutcomes,
+      { succeeded: () => undefined } as unknown as HealthReports,
     );
     expect(await broken.run(claimed(), new AbortController().signal)).toBeNull();
   });

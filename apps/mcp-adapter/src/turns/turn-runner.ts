@@ -4,7 +4,7 @@ import { splitReply } from '@darkspere/platform';
 import { AgentFailure } from '../agents/agent-failure.js';
 import type { AgentReply, TurnRequest } from '../agents/agent.js';
 import { AgentDirectory } from './agent-directory.js';
-import { CallOutcomes } from './call-outcomes.js';
+import { HealthReports } from '../health/health-reports.js';
 import type { ClaimedTurn, Completion, Hop, TurnText } from './turn.js';
 import { TurnsRepository, type TurnAnswer } from './turns.repository.js';
 
@@ -22,7 +22,7 @@ export class TurnRunner {
   constructor(
     private readonly turns: TurnsRepository,
     private readonly agents: AgentDirectory,
-    private readonly outcomes: CallOutcomes,
+    private readonly health: HealthReports,
   ) {}
 
   /** Null: nothing follows; the turn was taken from us, or the database is away and the lease will run out. */
@@ -31,7 +31,7 @@ export class TurnRunner {
     try {
       const reply = await this.agents.ask(turn.agent_id, requestOf(turn), signal);
       const answeredAt = new Date();
-      this.outcomes.add(turn.agent_id, answeredAt.getTime() - claimedAt.getTime());
+      this.health.succeeded(turn.agent_id, answeredAt.getTime() - claimedAt.getTime());
       const hops: Hop[] = [
         { hop: 'claimed', at: claimedAt, by: 'mcp-adapter', attempt: turn.attempt },
         { hop: 'called', at: claimedAt, by: 'mcp-adapter', agent_id: turn.agent_id },
@@ -57,6 +57,7 @@ export class TurnRunner {
     if (error instanceof AgentFailure && error.code === 'turn_cancelled') return null;
     try {
       if (error instanceof AgentFailure) {
+        this.health.failed(turn.agent_id, error);
         const isOpen = error.code === 'agent_breaker_open' || error.code === 'agent_busy';
         const pause = isOpen ? jitter(BREAKER_PAUSE_MS) : error.retryable ? jitter(PAUSES_MS[turn.attempt - 1] ?? 0) : null;
         return await this.turns.fail(turn, { code: error.code, diagnosis: error.message }, pause, !isOpen);

@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import { AgentsModule } from '../agents/agents.module.js';
+import { HealthModule } from '../health/health.module.js';
 import { AgentDirectory } from './agent-directory.js';
-import { CallOutcomes } from './call-outcomes.js';
 import { RunningTurns } from './running-turns.js';
 import { SweeperService } from './sweeper.service.js';
 import { TurnEndings } from './turn-endings.js';
@@ -11,9 +11,9 @@ import { TurnsRepository } from './turns.repository.js';
 import { TurnsService } from './turns.service.js';
 
 @Module({
-  imports: [AgentsModule],
+  imports: [AgentsModule, HealthModule],
   controllers: [TurnsController],
-  providers: [AgentDirectory, CallOutcomes, RunningTurns, SweeperService, TurnEndings, TurnRunner, TurnsRepository, TurnsService],
+  providers: [AgentDirectory, RunningTurns, SweeperService, TurnEndings, TurnRunner, TurnsRepository, TurnsService],
   exports: [TurnsService],
 })
 export class TurnsModule {}

@@ -1,0 +1,73 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { Interval } from '@nestjs/schedule';
+import { AgentFailure, type AgentFailureCode } from '../agents/agent-failure.js';
+import { HealthRepository, type HealthReport } from './health.repository.js';
+import { FailoverService } from './failover.service.js';
+
+/** Failures in a row are told of so soon: two of them take an agent off. */
+const URGENT_MS = 50;
+/** Says nothing about the agent: we did not ask it, or did not wait. */
+const SILENT: ReadonlySet<AgentFailureCode> = new Set(['agent_busy', 'agent_breaker_open', 'turn_cancelled']);
+/** Nobody answers there; any other failure is the answer of an agent that lives. */
+const DEAD: ReadonlySet<AgentFailureCode> = new Set(['agent_unreachable', 'agent_timeout', 'agent_error']);
+
+/** Collects what calls and probes said of agents, so that no turn writes to an agent's row. */
+@Injectable()
+export class HealthReports {
+  private readonly logger = new Logger(HealthReports.name);
+  private reports = new Map<string, HealthReport & { totalMs: number }>();
+  private urgent?: NodeJS.Timeout;
+  private storing: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly health: HealthRepository,
+    private readonly failover: FailoverService,
+  ) {}
+
+  succeeded(agentId: string, ms: number): void {
+    const report = this.count(agentId, false);
+    report.successes += 1;
+    report.totalMs += ms;
+    report.latency_ms = Math.round(report.totalMs / report.successes);
+  }
+
+  /** Anything but an `AgentFailure` is our own fault. */
+  failed(agentId: string, error: unknown): void {
+    if (!(error instanceof AgentFailure) || SILENT.has(error.code)) return;
+    const report = this.count(agentId, DEAD.has(error.code));
+    report.failures += 1;
+    report.failure = { code: error.code, diagnosis: error.message };
+    if (report.last_is_failure) this.urgent ??= setTimeout(() => void this.flush(), URGENT_MS);
+  }
+
+  /** Resolves when everything that was reported before is stored and acted upon. */
+  @Interval(5_000)
+  flush(): Promise<void> {
+    clearTimeout(this.urgent);
+    this.urgent = undefined;
+    // One after the other: what came later counts as later.
+    this.storing = this.storing.then(() => this.store());
+    return this.storing;
+  }
+
+  private async store(): Promise<void> {
+    if (this.reports.size === 0) return;
+    const reports = [...this.reports.values()].map(({ totalMs: _, ...report }) => report);
+    this.reports = new Map();
+    try {
+      const changes = await this.health.record(reports);
+      for (const change of changes) await this.failover.follow(change);
+    } catch (error) {
+      this.logger.warn(`the health of ${reports.length} agents was not stored: ${(error as Error).message}`);
+    }
+  }
+
+  private count(agentId: string, isDead: boolean): HealthReport & { totalMs: number } {
+    const known = this.reports.get(agentId);
+    const report = known ?? { agent_id: agentId, successes: 0, failures: 0, latency_ms: 0, last_is_failure: isDead, in_row: 0, totalMs: 0 };
+    report.in_row = report.last_is_failure === isDead ? report.in_row + 1 : 1;
+    report.last_is_failure = isDead;
+    this.reports.set(agentId, report);
+    return report;
+  }
+}
