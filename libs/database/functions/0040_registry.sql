@@ -8,7 +8,7 @@ language sql stable as $$
              load.live::float8 / a.max_concurrent_sessions, a.avg_response_time_ms, a.id)
   from registry.agent_registry a
   left join registry.agent_registry b on b.id = p_bound
-  cross join lateral (select routing.live_sessions(a.id, a.max_concurrent_sessions) as live) load
+  cross join lateral (select l.live from routing.load_of(a.id, a.max_concurrent_sessions) l offset 0) load
   where a.account_id = p_account
     and a.status in ('active', 'degraded')
     and a.id is distinct from p_except

@@ -1,13 +1,11 @@
 -- Published: live sessions of an agent with room for p_max. Up to 1,000 they are counted on the spot; of a larger agent
 -- the last count is taken (counting 10,000 at each new session costs 8 ms), so it may overshoot by a second's arrivals.
-create or replace function routing.live_sessions(p_agent uuid, p_max bigint) returns bigint
-language plpgsql stable as $$
-begin
-  if p_max > 1000 then
-    return coalesce((select live from routing.agent_load where agent_id = p_agent), 0);
-  end if;
-  return (select count(*) from (select from routing.agent_sessions where agent_id = p_agent and ended_at is null limit p_max) x);
-end $$;
+drop function if exists routing.live_sessions(uuid, bigint);
+create or replace function routing.load_of(p_agent uuid, p_max bigint) returns table (live bigint)
+language sql stable as $$
+  select case when p_max > 1000 then coalesce((select l.live from routing.agent_load l where l.agent_id = p_agent), 0)
+    else (select count(*) from (select from routing.agent_sessions where agent_id = p_agent and ended_at is null limit p_max) x) end
+$$;
 
 -- Counts all live sessions anew, unless somebody did within the last second.
 create or replace function routing.count_sessions(p_now timestamptz) returns void
@@ -189,34 +187,34 @@ language sql as $$
   select id from moved where has_work
 $$;
 
--- The sessions of an agent that is dead move to the others that may have them, as far as these have room, in one statement; see
--- `move_sessions` for what that means to their turns. The others stay and are claimed by whoever has room first.
--- Returns {moved, left, rings}: rings are the sessions that wait for an answer.
+-- The sessions of an agent that is dead move to the others that may have them, as far as these have room, with one statement for
+-- each of those; see `move_sessions` for what that means to their turns. Who finds no room stays, and is claimed by whoever has
+-- some first. Returns {moved, left, rings}: rings are the sessions that wait for an answer.
 create or replace function routing.fail_over(p_agent uuid, p_now timestamptz) returns jsonb
-language sql as $$
-  with mailbox as (
-    -- In id order, as every batch does.
-    select id, account_id, bound_agent_id from routing.agent_sessions where agent_id = p_agent and ended_at is null order by id for no key update
-  ), numbered as (
-    select *, row_number() over (partition by account_id, bound_agent_id order by id) as n from mailbox
-  ), place as (
-    select g.account_id, g.bound_agent_id, c.agent_id, sum(c.room) over w as up_to, sum(c.room) over w - c.room as after
-    from (select distinct account_id, bound_agent_id from mailbox) g
-    cross join lateral registry.agents_with_room(g.account_id, g.bound_agent_id, p_agent) c
-    window w as (partition by g.account_id, g.bound_agent_id order by c.place)
-  ), moved as (
-    update routing.agent_sessions s
-    set agent_id = p.agent_id, lease_token = null, lease_until = null, run_after = '-infinity', quiet_until = null
-    from numbered m
-    join place p on p.account_id = m.account_id and p.bound_agent_id is not distinct from m.bound_agent_id and m.n > p.after and m.n <= p.up_to
-    where s.id = m.id
-    returning s.id, s.turn_id, s.agent_id, s.last_seq > s.done_seq as has_work
-  ), turned as (
-    update routing.turns t set agent_id = m.agent_id from moved m where t.id = m.turn_id
-  )
-  select jsonb_build_object('moved', (select count(*) from moved), 'left', (select count(*) from mailbox) - (select count(*) from moved),
-    'rings', (select coalesce(jsonb_agg(id), '[]') from moved where has_work))
-$$;
+language plpgsql as $$
+declare
+  v_locked uuid[];
+  v_moved integer := 0;
+  v_rings uuid[] := '{}';
+  v_part uuid[];
+  g record;
+  c record;
+begin
+  -- In id order, as every batch does.
+  v_locked := array(select id from routing.agent_sessions where agent_id = p_agent and ended_at is null order by id for no key update);
+  for g in
+    select account_id, bound_agent_id, array_agg(id order by id) as ids from routing.agent_sessions where id = any (v_locked) group by account_id, bound_agent_id
+  loop
+    for c in select * from registry.agents_with_room(g.account_id, g.bound_agent_id, p_agent) order by place loop
+      exit when g.ids = '{}';
+      v_part := g.ids[1 : least(c.room, 1000000)];
+      g.ids := g.ids[cardinality(v_part) + 1 :];
+      v_moved := v_moved + cardinality(v_part);
+      v_rings := v_rings || array(select routing.move_sessions(v_part, c.agent_id, p_now));
+    end loop;
+  end loop;
+  return jsonb_build_object('moved', v_moved, 'left', cardinality(v_locked) - v_moved, 'rings', to_jsonb(v_rings));
+end $$;
 
 -- Published: the epochs that sends must match, by session id, read under a lock that STOP, takeover and session end also
 -- take, in id order: whoever commits first decides, and nothing is handed out after a STOP has committed.

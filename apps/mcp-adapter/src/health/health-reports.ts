@@ -15,7 +15,7 @@ const DEAD: ReadonlySet<AgentFailureCode> = new Set(['agent_unreachable', 'agent
 @Injectable()
 export class HealthReports {
   private readonly logger = new Logger(HealthReports.name);
-  private reports = new Map<string, HealthReport & { totalMs: number }>();
+  private reports = new Map<string, HealthReport>();
   private urgent?: NodeJS.Timeout;
   private storing: Promise<void> = Promise.resolve();
 
@@ -27,8 +27,7 @@ export class HealthReports {
   succeeded(agentId: string, ms: number): void {
     const report = this.count(agentId, false);
     report.successes += 1;
-    report.totalMs += ms;
-    report.latency_ms = Math.round(report.totalMs / report.successes);
+    report.latency_ms += (ms - report.latency_ms) / report.successes;
   }
 
   /** Anything but an `AgentFailure` is our own fault. */
@@ -52,7 +51,7 @@ export class HealthReports {
 
   private async store(): Promise<void> {
     if (this.reports.size === 0) return;
-    const reports = [...this.reports.values()].map(({ totalMs: _, ...report }) => report);
+    const reports = [...this.reports.values()];
     this.reports = new Map();
     try {
       const changes = await this.health.record(reports);
@@ -62,9 +61,15 @@ export class HealthReports {
     }
   }
 
-  private count(agentId: string, isDead: boolean): HealthReport & { totalMs: number } {
-    const known = this.reports.get(agentId);
-    const report = known ?? { agent_id: agentId, successes: 0, failures: 0, latency_ms: 0, last_is_failure: isDead, in_row: 0, totalMs: 0 };
+  private count(agentId: string, isDead: boolean): HealthReport {
+    const report = this.reports.get(agentId) ?? {
+      agent_id: agentId,
+      successes: 0,
+      failures: 0,
+      latency_ms: 0,
+      last_is_failure: isDead,
+      in_row: 0,
+    };
     report.in_row = report.last_is_failure === isDead ? report.in_row + 1 : 1;
     report.last_is_failure = isDead;
     this.reports.set(agentId, report);
