@@ -75,6 +75,11 @@ npm run check -- --fix formats and lints in place first.`,
     help: 'npm run bench [-- options]\n\nMeasures speed against the targets of the design.',
     own: true,
   },
+  'bench:agents': {
+    tool: 'tools/bench/dist/agents.js',
+    help: 'npm run bench:agents [-- options]\n\nMeasures what a thousand agents cost, and the death of one.',
+    own: true,
+  },
   chaos: {
     tool: 'tools/bench/dist/chaos.js',
     help: 'npm run chaos [-- options]\n\nKills parts of a running system under load and counts what was lost.',
@@ -90,6 +95,7 @@ npm test            build and run all tests
 npm run check       format, lint, types, boundaries, unit tests
 npm run races       replay races
 npm run bench       measure speed
+npm run bench:agents  measure what many agents cost
 npm run chaos       kill parts under load and count what was lost
 
 Each takes -- --help.`;

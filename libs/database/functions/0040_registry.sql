@@ -7,12 +7,11 @@ language sql stable as $$
     order by (a.id is not distinct from p_bound) desc, (a.dialect = 'builtin'), a.health_score / 10 desc,
              load.live::float8 / a.max_concurrent_sessions, a.avg_response_time_ms, a.id)
   from registry.agent_registry a
-  left join registry.agent_registry b on b.id = p_bound
   cross join lateral (select l.live from routing.load_of(a.id, a.max_concurrent_sessions) l offset 0) load
   where a.account_id = p_account
     and a.status in ('active', 'degraded')
     and a.id is distinct from p_except
-    and (p_bound is null or a.id = p_bound or a.pool = b.pool)
+    and (p_bound is null or a.id = p_bound or a.pool = (select b.pool from registry.agent_registry b where b.id = p_bound))
     and load.live < a.max_concurrent_sessions
 $$;
 

@@ -171,11 +171,12 @@ begin
 end $$;
 
 -- Moves sessions to another agent, in one statement. The running call is void (its lease token is gone) and its texts
--- are asked again; answers that are stored already still leave, so the epoch stays. Returns the sessions to ring for.
-create or replace function routing.move_sessions(p_sessions uuid[], p_to uuid, p_now timestamptz) returns setof uuid
+-- are asked again; answers that are stored already still leave, so the epoch stays. p_from: only those that are still with it. Returns the sessions to ring for.
+drop function if exists routing.move_sessions(uuid[], uuid, timestamptz);
+create or replace function routing.move_sessions(p_sessions uuid[], p_to uuid, p_now timestamptz, p_from uuid default null) returns setof uuid
 language sql as $$
   with locked as (
-    select id from routing.agent_sessions where id = any (p_sessions) and ended_at is null order by id for no key update
+    select id from routing.agent_sessions where id = any (p_sessions) and ended_at is null and (p_from is null or agent_id = p_from) order by id for no key update
   ), moved as (
     update routing.agent_sessions s
     set agent_id = p_to, lease_token = null, lease_until = null, run_after = '-infinity', quiet_until = null
@@ -193,27 +194,25 @@ $$;
 create or replace function routing.fail_over(p_agent uuid, p_now timestamptz) returns jsonb
 language plpgsql as $$
 declare
-  v_locked uuid[];
+  v_all uuid[] := array(select id from routing.agent_sessions where agent_id = p_agent and ended_at is null);
   v_moved integer := 0;
   v_rings uuid[] := '{}';
   v_part uuid[];
   g record;
   c record;
 begin
-  -- In id order, as every batch does.
-  v_locked := array(select id from routing.agent_sessions where agent_id = p_agent and ended_at is null order by id for no key update);
   for g in
-    select account_id, bound_agent_id, array_agg(id order by id) as ids from routing.agent_sessions where id = any (v_locked) group by account_id, bound_agent_id
+    select account_id, bound_agent_id, array_agg(id order by id) as ids from routing.agent_sessions where id = any (v_all) group by account_id, bound_agent_id
   loop
     for c in select * from registry.agents_with_room(g.account_id, g.bound_agent_id, p_agent) order by place loop
       exit when g.ids = '{}';
       v_part := g.ids[1 : least(c.room, 1000000)];
       g.ids := g.ids[cardinality(v_part) + 1 :];
       v_moved := v_moved + cardinality(v_part);
-      v_rings := v_rings || array(select routing.move_sessions(v_part, c.agent_id, p_now));
+      v_rings := v_rings || array(select routing.move_sessions(v_part, c.agent_id, p_now, p_agent));
     end loop;
   end loop;
-  return jsonb_build_object('moved', v_moved, 'left', cardinality(v_locked) - v_moved, 'rings', to_jsonb(v_rings));
+  return jsonb_build_object('moved', v_moved, 'left', cardinality(v_all) - v_moved, 'rings', to_jsonb(v_rings));
 end $$;
 
 -- Published: the epochs that sends must match, by session id, read under a lock that STOP, takeover and session end also

@@ -27,6 +27,13 @@ export interface Systems {
   /** Process ids whose CPU a side uses. Postgres serves both, one after the other. */
   pids: { darkspere: number[]; bridge: number[]; postgres: number };
   metricsUrl: string;
+  databaseUrl: string;
+  /** Process ids of our apps. */
+  apps: Readonly<Record<string, number>>;
+  /** The id of the agent that the bound number has. */
+  agentId: string;
+  /** Another agent process of the same kind. */
+  startAgent(): Promise<{ endpoint: string; process: ChildProcess }>;
   stop(): Promise<void>;
 }
 
@@ -52,8 +59,14 @@ export const startSystems = async (delayMs: number, say: (line: string) => void)
     rmSync(home, { recursive: true, force: true });
   };
   try {
-    const [agentPort, bridgePort, nowhere] = [await freePort(), await freePort(), await freePort()];
-    start([here('agent.js')], { PORT: String(agentPort), DELAY_MS: String(delayMs) });
+    const [bridgePort, nowhere] = [await freePort(), await freePort()];
+    const startAgent = async (): Promise<{ endpoint: string; process: ChildProcess }> => {
+      const port = await freePort();
+      const process = start([here('agent.js')], { PORT: String(port), DELAY_MS: String(delayMs) });
+      await answers(`http://127.0.0.1:${port}`);
+      return { endpoint: `http://127.0.0.1:${port}/chat`, process };
+    };
+    const agent = await startAgent();
     say('starting DarkSpere');
     const stack = start(['tools/local/start.mjs', 'start'], {
       DARKSPERE_HOME: home,
@@ -67,13 +80,13 @@ export const startSystems = async (delayMs: number, say: (line: string) => void)
     });
     const run = await ready(join(home, 'run.json'), stack);
     const gateway = run.urls['sms-gateway']!;
-    await bindAgent(run, `http://127.0.0.1:${agentPort}/chat`);
+    const agentId = await bindAgent(run, agent.endpoint);
     say('starting the bridge');
     const bridgeUrl = `http://127.0.0.1:${bridgePort}`;
     const bridge = start([here('bridge.js')], {
       PORT: String(bridgePort),
       DATABASE_URL: await bridgeDatabase(run.databaseUrl),
-      AGENT_URL: `http://127.0.0.1:${agentPort}/chat`,
+      AGENT_URL: agent.endpoint,
       PUBLIC_BASE_URL: bridgeUrl,
       TWILIO_AUTH_TOKEN: carrier.authToken,
     });
@@ -87,6 +100,10 @@ export const startSystems = async (delayMs: number, say: (line: string) => void)
       },
       pids: { darkspere: run.processes.filter(({ name }) => name !== 'postgres').map(({ pid }) => pid), bridge: [bridge.pid!], postgres },
       metricsUrl: `${gateway}/metrics`,
+      databaseUrl: run.databaseUrl,
+      apps: Object.fromEntries(run.processes.map(({ name, pid }) => [name, pid])),
+      agentId,
+      startAgent,
       stop,
     };
   } catch (error) {
@@ -119,10 +136,10 @@ const answers = async (url: string): Promise<void> => {
       return;
     await sleep(100);
   }
-  throw new Error('The bridge did not start.');
+  throw new Error(`Nothing answers at ${url}.`);
 };
 
-const bindAgent = async (run: RunFile, endpoint: string): Promise<void> => {
+const bindAgent = async (run: RunFile, endpoint: string): Promise<string> => {
   const headers = { authorization: `Bearer ${readFileSync(run.adminKeyFile, 'utf8').trim()}`, 'content-type': 'application/json' };
   const post = async (url: string, body: unknown): Promise<Record<string, unknown>> => {
     const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) });
@@ -138,6 +155,7 @@ const bindAgent = async (run: RunFile, endpoint: string): Promise<void> => {
   });
   if (agent['status'] !== 'active') throw new Error(`The benchmark's agent did not pass: ${JSON.stringify(agent)}`);
   await post(`${run.urls['sms-gateway']}/api/v1/numbers`, { phone_number: NUMBERS.darkspere, agent_id: agent['agent_id'] });
+  return agent['agent_id'] as string;
 };
 
 const bridgeDatabase = async (databaseUrl: string): Promise<string> => {
