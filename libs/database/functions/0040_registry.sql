@@ -45,3 +45,7 @@ language sql stable as $$
     'credential_ciphertext', credential_ciphertext, 'request_types', to_jsonb(request_types), 'prior', prior)
   from registry.agent_registry where id = p_agent_id
 $$;
+
+-- Published: does it get new sessions?
+create or replace function registry.is_well(p_agent uuid) returns boolean
+language sql stable as $$ select exists (select from registry.agent_registry where id = p_agent and status in ('active', 'degraded')) $$;

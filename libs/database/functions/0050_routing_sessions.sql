@@ -194,13 +194,17 @@ $$;
 create or replace function routing.fail_over(p_agent uuid, p_now timestamptz) returns jsonb
 language plpgsql as $$
 declare
-  v_all uuid[] := array(select id from routing.agent_sessions where agent_id = p_agent and ended_at is null);
+  v_all uuid[];
   v_moved integer := 0;
   v_rings uuid[] := '{}';
   v_part uuid[];
   g record;
   c record;
 begin
+  -- It is back already: whoever told of its death came late.
+  if registry.is_well(p_agent) then return '{"moved": 0, "left": 0, "rings": []}'; end if;
+  -- In id order, as every batch does, before any of them is moved.
+  v_all := array(select id from routing.agent_sessions where agent_id = p_agent and ended_at is null order by id for no key update);
   for g in
     select account_id, bound_agent_id, array_agg(id order by id) as ids from routing.agent_sessions where id = any (v_all) group by account_id, bound_agent_id
   loop

@@ -8,6 +8,8 @@ create table registry.agent_health (
   latency_ms real not null default 0,
   successes_in_row integer not null default 0,
   failures_in_row integer not null default 0,
+  -- How often it went offline since a live call last succeeded.
+  relapses integer not null default 0,
   last_success_at timestamptz,
   last_failure_at timestamptz,
   -- A code and a diagnosis in our own words.

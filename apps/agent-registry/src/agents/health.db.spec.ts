@@ -41,10 +41,11 @@ describe('the health of agents', () => {
     );
     return [row!.status, row!.score];
   };
-  const tell = async (id: string, report: Report): Promise<{ from: string; to: string }[]> => {
+  const tell = async (id: string, report: Report, isProbe = false): Promise<{ from: string; to: string }[]> => {
     const whole = { agent_id: id, successes: 0, failures: 0, latency_ms: 0, last_is_failure: false, in_row: 1, ...report };
-    const found = await rows<{ value: { from: string; to: string } }>('select registry.record_health($1, $2) as value', [
+    const found = await rows<{ value: { from: string; to: string } }>('select registry.record_health($1, $2, $3) as value', [
       JSON.stringify([whole]),
+      isProbe,
       now,
     ]);
     return found.map(({ value }) => value);
@@ -52,6 +53,7 @@ describe('the health of agents', () => {
   const succeed = (id: string, count = 1, ms = 100) => tell(id, { successes: count, latency_ms: ms, in_row: count });
   const fail = (id: string, count = 1) =>
     tell(id, { failures: count, last_is_failure: true, in_row: count, failure: { code: 'agent_unreachable' } });
+  const probed = (id: string, count = 1) => tell(id, { successes: count, latency_ms: 5, in_row: count }, true);
   const claim = async (limit = 100): Promise<string[]> =>
     (await rows<{ id: string }>('select registry.claim_probes($1, $2) as id', [limit, now])).map(({ id }) => id);
 
@@ -111,6 +113,32 @@ describe('the health of agents', () => {
       }
     }); // prettier-ignore
 
+    it('one that never answered counts its silence from its registration', async () => {
+      const id = await add();
+      await fail(id, 2);
+      await rows('update registry.agent_registry set created_at = $1', [new Date(now.getTime() - 60_000)]);
+      pass(1_000);
+      expect(await claim()).toEqual([id]);
+      pass(5_999);
+      expect(await claim()).toEqual([]);
+      pass(200);
+      expect(await claim()).toEqual([id]);
+    });
+
+    it('agents that are not probed hold no others up', async () => {
+      const gone = await Promise.all(Array.from({ length: 30 }, () => add()));
+      await claim();
+      pass(15_000);
+      await claim();
+      await rows(`update registry.agent_registry set status = 'retired' where id = any ($1)`, [gone]);
+      const id = await add();
+      await claim();
+      pass(30_000);
+      const found: string[] = [];
+      for (let i = 0; i < 5; i += 1) found.push(...(await claim(10)));
+      expect(found).toEqual([id]);
+    });
+
     it('nobody asks the built-in team, nor an agent that is pending or retired', async () => {
       await add('active', 'builtin');
       await add('pending');
@@ -147,14 +175,35 @@ describe('the health of agents', () => {
       expect(told.flat()).toHaveLength(1);
     });
 
-    it('back from offline: two successes in a row, one is luck', async () => {
+    it('back from offline: two probes in a row succeed, one is luck', async () => {
       const id = await add();
       await succeed(id, 100);
       await fail(id, 2);
-      expect(await succeed(id)).toEqual([]);
+      expect(await probed(id)).toEqual([]);
       await fail(id);
-      expect(await succeed(id)).toEqual([]);
-      expect(await succeed(id)).toMatchObject([{ from: 'offline' }]);
+      expect(await probed(id)).toEqual([]);
+      expect(await probed(id)).toMatchObject([{ from: 'offline' }]);
+      expect(await fail(id)).toEqual([]);
+    });
+
+    it('a probe that succeeds does not make good what calls failed: two failed turns take it off, however far apart', async () => {
+      const id = await add();
+      expect(await fail(id)).toEqual([]);
+      await probed(id, 10);
+      expect(await fail(id)).toMatchObject([{ to: 'offline' }]);
+    });
+
+    it('who relapses without a live success needs twice as many probes each time', async () => {
+      const id = await add();
+      for (const needed of [2, 4, 8]) {
+        expect(await fail(id, 2)).toMatchObject([{ to: 'offline' }]);
+        for (let probe = 1; probe < needed; probe += 1) expect(await probed(id)).toEqual([]);
+        expect(await probed(id)).toMatchObject([{ from: 'offline' }]);
+      }
+      await succeed(id);
+      await fail(id, 2);
+      await probed(id);
+      expect(await probed(id)).toMatchObject([{ from: 'offline' }]);
     });
 
     it('degraded below 60, well again at 75: a score between changes nothing', async () => {

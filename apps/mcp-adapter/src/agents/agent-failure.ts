@@ -16,6 +16,8 @@ const RETRYABLE = {
 
 export type AgentFailureCode = keyof typeof RETRYABLE;
 
+const DOWN: ReadonlySet<AgentFailureCode> = new Set(['agent_unreachable', 'agent_timeout', 'agent_refused']);
+
 /**
  * The one way in which an agent fails. `message` is a diagnosis for the agent's developer: our own words, a status or an
  * error code, never anything the agent or the contact wrote.
@@ -27,6 +29,8 @@ export class AgentFailure extends DomainError {
     code: AgentFailureCode,
     diagnosis: string,
     readonly retryable: boolean = RETRYABLE[code],
+    /** Nobody answers there; any other failure is the answer of an agent that lives. */
+    readonly isDown: boolean = DOWN.has(code),
   ) {
     super(code, diagnosis);
     this.name = 'AgentFailure';
@@ -48,7 +52,7 @@ export const failureOfStatus = (status: number): AgentFailure => {
     return new AgentFailure('agent_error', `The agent did not accept our credential (HTTP ${status}).`, false);
   }
   const mayPass = status >= 500 || status === 408 || status === 425 || status === 429;
-  return new AgentFailure('agent_error', `The agent answered HTTP ${status}.`, mayPass);
+  return new AgentFailure('agent_error', `The agent answered HTTP ${status}.`, mayPass, status >= 500);
 };
 
 /** The failure that an error of a connection stands for, wherever in its chain of causes the reason is. */

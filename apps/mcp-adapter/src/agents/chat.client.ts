@@ -29,9 +29,12 @@ export class ChatClient implements AgentTransport {
     return true;
   }
 
-  /** An agent without a health page is there all the same. */
+  /** The health page is optional: whatever it answers but a 5xx, the agent is there. */
   async check(agent: AgentEndpoint, signal: AbortSignal): Promise<void> {
-    const status = await this.health(agent, signal);
+    const status = await this.health(agent, signal).catch((error: unknown) => {
+      if (error instanceof AgentFailure && !error.isDown && error.code !== 'turn_cancelled') return 200;
+      throw error;
+    });
     if (status >= 500) throw failureOfStatus(status);
   }
 

@@ -15,8 +15,13 @@ export class FailoverService {
     private readonly events: EventBus,
   ) {}
 
-  async follow({ agent_id: agentId, account_id: accountId, from, to }: HealthChange): Promise<void> {
-    this.logger.warn(`agent ${agentId} was ${from} and is ${to}`);
+  /** Never rejects: sessions that were not moved here are moved by their next claims. */
+  async follow(change: HealthChange): Promise<void> {
+    this.logger.warn(`agent ${change.agent_id} was ${change.from} and is ${change.to}`);
+    await this.act(change).catch((error: Error) => this.logger.warn(`nothing followed for agent ${change.agent_id}: ${error.message}`));
+  }
+
+  private async act({ agent_id: agentId, account_id: accountId, from, to }: HealthChange): Promise<void> {
     if (to !== 'offline' && to !== 'dead') {
       if (from === 'offline') await this.health.resolveAlert(accountId, 'agent_offline', agentId);
       return;
@@ -28,6 +33,7 @@ export class FailoverService {
         .emit(turnRung, { rings: rings.map((sessionId) => ({ sessionId, leaseToken: null })) })
         .catch((error: Error) => this.logger.warn(`the doorbell is silent: ${error.message}`));
     }
+    if (to === 'dead') return;
     this.alerts.announce(await this.health.raiseAlert(accountId, 'agent_offline', 'critical', agentId, { moved, left }));
   }
 }

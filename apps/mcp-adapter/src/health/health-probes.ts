@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
+import { AgentFailure } from '../agents/agent-failure.js';
 import { AgentsRepository } from '../agents/agents.repository.js';
 import { AgentsService } from '../agents/agents.service.js';
 import { HealthReports } from './health-reports.js';
@@ -35,9 +36,10 @@ export class HealthProbes {
     const startedAt = performance.now();
     try {
       await this.agents.check(await this.repository.find(agentId));
-      this.reports.succeeded(agentId, performance.now() - startedAt);
+      this.reports.succeeded(agentId, performance.now() - startedAt, 'probe');
     } catch (error) {
-      this.reports.failed(agentId, error);
+      if (!(error instanceof AgentFailure)) this.logger.warn(`agent ${agentId} could not be probed: ${(error as Error).message}`);
+      this.reports.failed(agentId, error, 'probe');
     }
   }
 }

@@ -27,8 +27,8 @@ describe('HealthReports', () => {
   afterEach(() => jest.useRealTimers());
 
   it('tells of many outcomes in one report an agent', async () => {
-    for (const ms of [100, 200, 300]) reports.succeeded('a', ms);
-    reports.succeeded('b', 50);
+    for (const ms of [100, 200, 300]) reports.succeeded('a', ms, 'call');
+    reports.succeeded('b', 50, 'call');
     await reports.flush();
     expect(stored).toEqual([
       [
@@ -41,10 +41,10 @@ describe('HealthReports', () => {
   });
 
   it('says how many of the last outcomes were alike, and why the last one failed', async () => {
-    reports.failed('a', down);
-    reports.succeeded('a', 100);
-    reports.failed('a', down);
-    reports.failed('a', down);
+    reports.failed('a', down, 'call');
+    reports.succeeded('a', 100, 'call');
+    reports.failed('a', down, 'call');
+    reports.failed('a', down, 'call');
     await reports.flush();
     expect(stored[0]).toMatchObject([
       { successes: 1, failures: 3, last_is_failure: true, in_row: 2, failure: { code: 'agent_unreachable', diagnosis: 'No connection.' } },
@@ -52,34 +52,41 @@ describe('HealthReports', () => {
   });
 
   it('a failure is told of at once, successes every 5 s', async () => {
-    reports.succeeded('a', 100);
+    reports.succeeded('a', 100, 'call');
     await jest.advanceTimersByTimeAsync(1_000);
     expect(stored).toEqual([]);
-    reports.failed('a', down);
+    reports.failed('a', down, 'call');
     await jest.advanceTimersByTimeAsync(50);
     expect(stored).toHaveLength(1);
   });
 
   it('an answer that makes no sense counts as a failure of an agent that lives', async () => {
-    reports.failed('a', nonsense);
+    reports.failed('a', nonsense, 'call');
     await reports.flush();
     expect(stored[0]).toMatchObject([{ failures: 1, last_is_failure: false }]);
   });
 
   it.each(['agent_busy', 'agent_breaker_open', 'turn_cancelled'] as const)('%s says nothing about the agent', async (code) => {
-    reports.failed('a', new AgentFailure(code, ''));
-    reports.failed('a', new Error('ours'));
+    reports.failed('a', new AgentFailure(code, ''), 'call');
+    reports.failed('a', new Error('ours'), 'call');
     await reports.flush();
     expect(stored).toEqual([]);
   });
 
+  it('tells of calls and of probes apart', async () => {
+    reports.failed('a', down, 'call');
+    reports.succeeded('a', 5, 'probe');
+    await reports.flush();
+    expect(stored).toMatchObject([[{ failures: 1, successes: 0 }], [{ failures: 0, successes: 1 }]]);
+  });
+
   it('acts on what has changed, and goes on when the database was away', async () => {
     record = () => Promise.reject(new Error('away'));
-    reports.failed('a', down);
+    reports.failed('a', down, 'call');
     await reports.flush();
     const change = { agent_id: 'a', account_id: 'x', from: 'active', to: 'offline' } as const;
     record = async () => [change];
-    reports.failed('a', down);
+    reports.failed('a', down, 'call');
     await reports.flush();
     expect(followed).toEqual([change]);
   });

@@ -30,8 +30,8 @@ export class HealthRepository {
     return this.sql.values('registry.claim_probes', [limit, new Date()]);
   }
 
-  record(reports: HealthReport[]): Promise<HealthChange[]> {
-    return this.sql.values('registry.record_health', [JSON.stringify(reports), new Date()]);
+  record(reports: HealthReport[], areProbes: boolean): Promise<HealthChange[]> {
+    return this.sql.values('registry.record_health', [JSON.stringify(reports), areProbes, new Date()]);
   }
 
   /** The sessions to look at, and how many moved at all. */

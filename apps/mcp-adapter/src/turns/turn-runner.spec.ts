@@ -136,6 +136,13 @@ describe('TurnRunner', () => {
     },
   );
 
+  it('tells of an agent’s failure at the first attempt of a turn only', async () => {
+    const failure = new AgentFailure('agent_unreachable', 'why');
+    failing(failure);
+    for (const attempt of [1, 2, 3]) await run(claimed({ attempt }));
+    expect(failures).toEqual([failure]);
+  });
+
   it('a cancelled call ends without a word', async () => {
     failing(new AgentFailure('turn_cancelled', 'superseded'));
     expect(await run()).toBeNull();

@@ -31,7 +31,7 @@ export class TurnRunner {
     try {
       const reply = await this.agents.ask(turn.agent_id, requestOf(turn), signal);
       const answeredAt = new Date();
-      this.health.succeeded(turn.agent_id, answeredAt.getTime() - claimedAt.getTime());
+      this.health.succeeded(turn.agent_id, answeredAt.getTime() - claimedAt.getTime(), 'call');
       const hops: Hop[] = [
         { hop: 'claimed', at: claimedAt, by: 'mcp-adapter', attempt: turn.attempt },
         { hop: 'called', at: claimedAt, by: 'mcp-adapter', agent_id: turn.agent_id },
@@ -57,7 +57,8 @@ export class TurnRunner {
     if (error instanceof AgentFailure && error.code === 'turn_cancelled') return null;
     try {
       if (error instanceof AgentFailure) {
-        this.health.failed(turn.agent_id, error);
+        // Once a turn: a text that breaks agents must not take them off by being asked again.
+        if (turn.attempt === 1) this.health.failed(turn.agent_id, error, 'call');
         const isOpen = error.code === 'agent_breaker_open' || error.code === 'agent_busy';
         const pause = isOpen ? jitter(BREAKER_PAUSE_MS) : error.retryable ? jitter(PAUSES_MS[turn.attempt - 1] ?? 0) : null;
         return await this.turns.fail(turn, { code: error.code, diagnosis: error.message }, pause, !isOpen);
