@@ -125,6 +125,7 @@ const main = async (): Promise<void> => {
       systems.agentId,
       standby.endpoint,
     ]);
+    await db.query(`update registry.agent_registry set status = 'offline' where id = $1`, [rows[0]!.standby]);
     const move = await timed(10, async () => {
       await db.query('begin');
       await db.query({ name: 'move', text: 'select routing.fail_over($1, now())', values: [rows[0]!.standby] });
