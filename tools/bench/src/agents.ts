@@ -63,15 +63,15 @@ const main = async (): Promise<void> => {
   const db = new Client({ connectionString: systems.databaseUrl, options: PLANNER });
   try {
     await db.connect();
-    const standby = await systems.startAgent();
+    const { endpoint } = await systems.startAgent();
     await db.query(`update registry.agent_registry set pool = 'bench' where id = $1`, [systems.agentId]);
     const { rows } = await db.query<{ account: string; standby: string }>(
       `insert into registry.agent_registry (account_id, agent_name, endpoint_url, dialect, status, pool, max_concurrent_sessions, request_types)
        select account_id, 'standby', $2, 'chat', 'active', 'bench', 1000000, '{chat.request}' from registry.agent_registry where id = $1
        returning account_id as account, id as standby`,
-      [systems.agentId, standby.endpoint],
+      [systems.agentId, endpoint],
     );
-    const [{ account }] = rows as [{ account: string; standby: string }];
+    const { account, standby } = rows[0]!;
 
     say(`killing an agent under ${rate} texts a second`);
     const load = new Load(systems.targets.darkspere, systems.carrier);
@@ -91,7 +91,7 @@ const main = async (): Promise<void> => {
     await db.query(
       `insert into registry.agent_registry (account_id, agent_name, endpoint_url, dialect, status, pool, max_concurrent_sessions, request_types)
        select $1, 'agent ' || i, $2 || '?n=' || i, 'chat', 'active', 'many', 1000, '{chat.request}' from generate_series(1, $3::int) i`,
-      [account, standby.endpoint, agents],
+      [account, endpoint, agents],
     );
     await sleep(SPREAD_MS);
     say(`watching probes for ${seconds} s`);
@@ -119,16 +119,13 @@ const main = async (): Promise<void> => {
     await db.query(
       `insert into routing.agent_sessions (account_id, number_id, contact_id, handle, agent_id, bound_agent_id, last_text_at, started_at)
        select $1, gen_random_uuid(), gen_random_uuid(), gen_random_uuid()::text, $2, $2, now(), now() from generate_series(1, $3::int)`,
-      [account, rows[0]!.standby, MOVED],
+      [account, standby, MOVED],
     );
-    await db.query(`update registry.agent_registry set status = 'active', endpoint_url = $2 where id = $1`, [
-      systems.agentId,
-      standby.endpoint,
-    ]);
-    await db.query(`update registry.agent_registry set status = 'offline' where id = $1`, [rows[0]!.standby]);
+    await db.query(`update registry.agent_registry set status = 'active', endpoint_url = $2 where id = $1`, [systems.agentId, endpoint]);
+    await db.query(`update registry.agent_registry set status = 'offline' where id = $1`, [standby]);
     const move = await timed(10, async () => {
       await db.query('begin');
-      await db.query({ name: 'move', text: 'select routing.fail_over($1, now())', values: [rows[0]!.standby] });
+      await db.query({ name: 'move', text: 'select routing.fail_over($1, now())', values: [standby] });
       await db.query('rollback');
     });
 

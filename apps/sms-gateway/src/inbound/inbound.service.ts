@@ -8,8 +8,10 @@ import { Doorbell } from './doorbell.js';
 import { observeAccept } from './inbound.metrics.js';
 import { channelOf, mediaOf, otherFields, type InboundSms } from './inbound-sms.js';
 import { InboundRepository } from './inbound.repository.js';
-import { OFFER_GRACE_MS, ReplyWaiter, type TakenReply } from './reply-waiter.js';
+import { ReplyWaiter, type TakenReply } from './reply-waiter.js';
 
+/** If this gateway dies while it waits, its offer ends by itself so long after the budget. */
+const OFFER_GRACE_MS = 1_000;
 const OPT_OUT_TYPES: Readonly<Record<string, ReadIntent['intent']>> = { STOP: 'opt_out', START: 'opt_in', HELP: 'help' };
 const TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 

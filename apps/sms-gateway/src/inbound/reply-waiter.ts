@@ -9,8 +9,6 @@ import { InboundRepository } from './inbound.repository.js';
 const READ_AGAIN_MS = 1_000;
 /** An earlier answer of the session is just leaving. */
 const BLOCKED_MS = 150;
-/** If this gateway dies while it waits, its offer ends by itself so long after the budget. */
-export const OFFER_GRACE_MS = 1_000;
 /** An unwritten TwiML is looked up at the carrier 5 s after it was read at the soonest, and then leaves by REST. */
 const UNWRITTEN_MS = 4_000;
 
